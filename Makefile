@@ -1,0 +1,80 @@
+# Every target does its own set-up: all that is needed beforehand is make, git and Python 3.11 or later.
+#   make verify                        judge every statement on the standard suite; table on screen, pages in report/
+#   make test [PYTEST_ARGS='-k bound'] the whole test suite, in parallel
+#   make lint                          style, types and layers
+#   make coverage                      the test suite again; at least 95 % of branches covered, nothing skipped without cause
+#   make test-lowest                   the test suite on the lowest supported versions of the dependencies
+#   make bench                         benchmarks
+#   make docs                          reference pages in .build/docs
+#   make clean                         remove everything made here
+PYTHON ?= python3
+PYTEST_ARGS ?=
+VERIFY_ARGS ?= --report report
+
+VENV := .venv
+BIN := $(VENV)/bin
+LOWEST := .venv-lowest
+PACKAGING := setup.cfg pyproject.toml
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help verify test lint coverage test-lowest bench docs clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+define make_venv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "fa_theory needs Python 3.11 or later, but '$(PYTHON)' is $$($(PYTHON) --version 2>/dev/null || echo missing)." \
+	       "Try: make PYTHON=python3.12" >&2; exit 2; }
+	$(PYTHON) -m venv --clear $(1)
+endef
+
+$(VENV)/.made:
+	$(call make_venv,$(VENV))
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.made $(PACKAGING)
+	$(BIN)/python $(PIP_INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.made $(PACKAGING)
+	$(BIN)/python $(PIP_INSTALL) --editable '.[dev]'
+	@touch $(VENV)/.runtime $@
+
+$(LOWEST)/.dev: $(PACKAGING) .ci/lowest.txt
+	$(call make_venv,$(LOWEST))
+	$(LOWEST)/bin/python $(PIP_INSTALL) --constraint .ci/lowest.txt --editable '.[dev]'
+	@touch $@
+
+verify: $(VENV)/.runtime
+	$(BIN)/fa-theory verify $(VERIFY_ARGS)
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+coverage: $(VENV)/.dev
+	@mkdir -p .build/coverage
+	$(BIN)/python -m pytest --cov --cov-report=term --cov-report=json:.build/coverage/report.json \
+	  --junit-xml=.build/coverage/junit.xml $(PYTEST_ARGS)
+	$(BIN)/python .ci/judge.py .build/coverage/junit.xml .build/coverage/report.json
+
+test-lowest: $(LOWEST)/.dev
+	$(LOWEST)/bin/python -m pytest $(PYTEST_ARGS)
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/benchmarks -n 0 -o 'python_files=bench_*.py' $(PYTEST_ARGS)
+
+docs: $(VENV)/.dev
+	$(BIN)/pdoc --math --docformat numpy --output-directory .build/docs fa_theory
+
+clean:
+	rm -rf $(VENV) $(LOWEST) .build build dist report *.egg-info .coverage* .hypothesis .benchmarks \
+	  .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find fa_theory tests -name __pycache__ -type d -prune -exec rm -rf {} +

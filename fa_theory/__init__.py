@@ -1,0 +1,57 @@
+"""Conservation laws and convergence bounds of feedback alignment: derived, computed, simulated and judged.
+
+The usual way in::
+
+    import fa_theory as ft
+    network = ft.Network([W1, W2], "leaky_relu:0.2", [B2])
+    problem = ft.Problem(X, Y, "logistic")
+    report = ft.verify(network, problem, time=20.0)
+"""
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fa_theory import bounds, laws
+    from fa_theory.dynamics import Trajectory, simulate
+    from fa_theory.model import Network, Problem, initialise
+    from fa_theory.statements import cite
+    from fa_theory.verify import Report, verify
+
+__version__ = version("fa_theory")
+
+__all__ = [
+    "Network",
+    "Problem",
+    "Report",
+    "Trajectory",
+    "__version__",
+    "bounds",
+    "cite",
+    "initialise",
+    "laws",
+    "simulate",
+    "verify",
+]
+
+_HOMES = {
+    "Network": "model",
+    "Problem": "model",
+    "initialise": "model",
+    "Trajectory": "dynamics",
+    "simulate": "dynamics",
+    "Report": "verify",
+    "verify": "verify",
+    "cite": "statements",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # SciPy takes most of the import time, and a command such as --help needs none of it
+    from importlib import import_module
+
+    if name in ("bounds", "laws"):
+        return import_module(f"fa_theory.{name}")
+    if name in _HOMES:
+        return getattr(import_module(f"fa_theory.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'fa_theory' has no attribute {name!r}")

@@ -1,0 +1,193 @@
+"""Assumptions that several statements share, each judged with its margin."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fa_theory.backend import Array, machine_epsilon, namespace, to_numpy
+from fa_theory.bounds.bound import Assumption
+from fa_theory.dynamics import loss_of
+from fa_theory.laws import neuron_law, neuron_law_size
+from fa_theory.model import (
+    AdaptiveFeedback,
+    Backprop,
+    DirectFeedback,
+    FeedbackAlignment,
+    Network,
+    Problem,
+    SignFeedback,
+    Spectrum,
+)
+
+Host = np.ndarray[Any, Any]
+
+
+def _yes_or_no(name: str, holds: bool, detail: str) -> Assumption:
+    return Assumption(name, 1.0 if holds else -1.0, holds, detail)
+
+
+def two_layers(network: Network) -> Assumption:
+    """Judge whether there are two layers of weights."""
+    return Assumption("two layers", float(2 - network.depth) or 1.0, network.depth == 2, f"depth {network.depth}")
+
+
+def scalar_output(network: Network) -> Assumption:
+    """Judge whether there is one output."""
+    m = network.widths[-1]
+    return Assumption("scalar output", float(1 - m) or 1.0, m == 1, f"{m} output(s)")
+
+
+def piecewise_linear(network: Network) -> Assumption:
+    """Judge whether the activation is positively homogeneous of degree one: linear, ReLU or leaky ReLU."""
+    activation = network.activation
+    return _yes_or_no("activation of degree one", activation.slope is not None, activation.name)
+
+
+def leaky(network: Network) -> Assumption:
+    """Judge whether the activation is linear or leaky ReLU of slope a > 0; the margin is a."""
+    slope = network.activation.slope
+    margin = -1.0 if slope is None else float(slope)
+    return Assumption("leaky ReLU or linear activation", margin, margin > 0, network.activation.name)
+
+
+def linear_activation(network: Network) -> Assumption:
+    """Judge whether the activation is linear."""
+    return _yes_or_no("linear activation", network.activation.is_linear, network.activation.name)
+
+
+def loss_is(problem: Problem, *names: str) -> Assumption:
+    """Judge whether the loss is one of the named ones."""
+    return _yes_or_no(f"{' or '.join(names)} loss", problem.loss.name in names, problem.loss.name)
+
+
+def aligning_rule(network: Network) -> Assumption:
+    """Judge whether v_i M_i >= Psi_i for the rule: FA, sign-FA, adaFA, DFA of two layers (which is FA) and backprop.
+
+    Backprop, which is adaFA(1) from B(0) = W(0)^T, is included by this project; its v_i M_i is 2 Psi_i.
+    """
+    known = (FeedbackAlignment, SignFeedback, AdaptiveFeedback, DirectFeedback, Backprop)
+    holds = all(isinstance(rule, known) for rule in network.feedback)
+    return _yes_or_no("rule is fa, sign-fa, adafa or backprop", holds, network.rule_name)
+
+
+def fixed_feedback(network: Network) -> Assumption:
+    """Judge whether the feedback is constant: FA, DFA of two layers, or adaFA(0)."""
+    holds = all(
+        isinstance(rule, FeedbackAlignment | DirectFeedback)
+        or (isinstance(rule, AdaptiveFeedback) and rule.kappa == 0)
+        for rule in network.feedback
+    )
+    return _yes_or_no("rule is fa", holds, network.rule_name)
+
+
+def independent_samples(spectrum: Spectrum) -> Assumption:
+    """Judge whether the samples are linearly independent; the margin is sigma_N(X) over the rank tolerance, less one."""
+    margin = spectrum.smallest_singular_ratio - 1
+    return Assumption(
+        "linearly independent samples", margin, margin > 0, f"rank {spectrum.rank} of {spectrum.n_samples} samples"
+    )
+
+
+def nonzero_data(spectrum: Spectrum) -> Assumption:
+    """Judge whether X is not zero; the margin is the smallest eigenvalue that counts as non-zero."""
+    return Assumption("data are not all zero", spectrum.smallest_nonzero, spectrum.rank > 0, f"rank {spectrum.rank}")
+
+
+def constants_in_span(network: Network, spectrum: Spectrum) -> Assumption:
+    """Judge whether an output bias, if there is one, moves the outputs within the column space of the data.
+
+    The margin is the rank tolerance (relative) less the relative distance of the constant vector from that space.
+    """
+    name = "no output bias, or constants in the span of the data"
+    if network.biases[-1] is None:
+        return Assumption(name, 1.0, True, "no output bias")
+    ones = np.full(spectrum.n_samples, spectrum.n_samples**-0.5)
+    distance = float(np.linalg.norm(ones - spectrum.column_basis @ (spectrum.column_basis.T @ ones)))
+    allowed = 1e3 * spectrum.n_samples * float(np.finfo(spectrum.column_basis.dtype).eps)
+    return Assumption(name, allowed - distance, distance <= allowed, f"distance {distance:.3g}")
+
+
+class Alignment(NamedTuple):
+    """Initial alignment c_i = -C_i of a two-layer network, (n_1,), with the rounding of each.
+
+    Attributes
+    ----------
+    c : array, (n_1,)
+        c_i = -C_i.
+    rounding : array, (n_1,)
+        The size of rounding errors in each c_i.
+    """
+
+    c: Host
+    rounding: Host
+
+    @property
+    def total(self) -> float:
+        """s, the sum of all c_i."""
+        return float(np.sum(self.c))
+
+    @property
+    def positive(self) -> float:
+        """s_+, the sum of the positive c_i."""
+        return float(np.sum(np.maximum(self.c, 0)))
+
+    @property
+    def negative(self) -> float:
+        """s_-, minus the sum of the negative c_i."""
+        return float(np.sum(np.maximum(-self.c, 0)))
+
+
+def initial_alignment(network: Network) -> Alignment:
+    """Return c_i = -C_i of the last hidden layer; zeros where the activation has no neuron law."""
+    if network.activation.degree is None:
+        nothing = np.zeros(network.widths[-2])
+        return Alignment(nothing, nothing)
+    eps = machine_epsilon(network.weights[0])
+    return Alignment(
+        -to_numpy(neuron_law(network)[-1]).astype(float), 8 * eps * to_numpy(neuron_law_size(network)[-1]).astype(float)
+    )
+
+
+def judged(name: str, margin: float, rounding: float, detail: str, *, strict: bool = True) -> Assumption:
+    """Judge a margin that must be positive (`strict`) or >= 0, and is known up to rounding."""
+    if strict:
+        holds = True if margin > rounding else None if margin > 0 or abs(margin) < rounding else False
+    else:
+        holds = True if margin > rounding or margin == 0 == rounding else None if abs(margin) <= rounding else False
+    return Assumption(name, margin, holds, detail)
+
+
+def aligned_start(network: Network, alignment: Alignment, *, strict: bool) -> Assumption:
+    """Judge an aligned start: s = sum c_i for linear networks, where all g_i agree; else all c_i >= 0 (and s > 0)."""
+    if network.activation.is_linear:
+        total, rounding = alignment.total, float(np.sum(alignment.rounding))
+        return judged("aligned start: sum of -C_i", total, rounding, f"s = {total:.6g}", strict=strict)
+    worst = int(np.argmin(alignment.c - alignment.rounding))
+    margin, rounding = float(alignment.c[worst]), float(alignment.rounding[worst])
+    detail = f"smallest -C_i = {margin:.6g} at neuron {worst}, s = {alignment.total:.6g}"
+    if strict and not alignment.total > float(np.sum(alignment.rounding)):
+        margin, rounding = min(margin, alignment.total), float(np.sum(alignment.rounding))
+        return judged("aligned start: all -C_i >= 0, one positive", margin, rounding, detail)
+    return judged("aligned start: all -C_i >= 0, one positive" if strict else "aligned start: all -C_i >= 0",
+                  margin, rounding, detail, strict=False)
+
+
+def start_loss(network: Network, problem: Problem) -> float:
+    """Return L(0), the mean loss at the start."""
+    return float(loss_of(network, problem))
+
+
+def best_linear_loss(problem: Problem, spectrum: Spectrum) -> float:
+    """Return L*, the smallest mean squared loss of a linear map of the data."""
+    Y = to_numpy(problem.Y).astype(float)
+    if spectrum.rank == spectrum.n_samples:
+        return 0.0
+    basis = spectrum.column_basis
+    return float(np.sum((Y - basis @ (basis.T @ Y)) ** 2)) / (2 * len(Y))
+
+
+def largest_sample(X: Array) -> float:
+    """Return R = max_j |x_j|."""
+    return float(namespace(X).max(namespace(X).sum(X**2, axis=1))) ** 0.5

@@ -1,0 +1,100 @@
+"""What a bound is: assumptions with margins, and a curve that the loss stays below when they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Host = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """One assumption of a statement, judged on one instance.
+
+    Attributes
+    ----------
+    name : str
+        What is assumed, in words.
+    margin : float
+        By how much it holds (positive) or fails (zero or negative), in the units that `detail` states.
+    holds : bool or None
+        None when the margin is within rounding of the boundary, so that this precision cannot tell.
+    detail : str
+        What was found.
+    """
+
+    name: str
+    margin: float
+    holds: bool | None
+    detail: str
+
+
+@dataclass(frozen=True)
+class Bound:
+    """An upper bound on the loss along the flow, computed from the start and the data alone.
+
+    Attributes
+    ----------
+    id : str
+        The statement's id.
+    quantity : str
+        ``"loss"``: the mean loss; ``"excess_loss"``: the mean loss minus `floor`.
+    assumptions : tuple of Assumption
+        All of the statement's assumptions.
+    curve : callable
+        Times (P,) -> values (P,). It means something only if the bound is `applicable`.
+    rate : float or None
+        The exponential rate, 1 / time, for a bound of that form.
+    floor : float
+        The smallest loss that the model class reaches on the data, subtracted for ``"excess_loss"``.
+    rounding : float
+        Relative rounding of the curve's values.
+    constants : dict
+        The quantities that the bound was computed from, by name.
+    """
+
+    id: str
+    quantity: str
+    assumptions: tuple[Assumption, ...]
+    curve: Callable[[Host], Host]
+    rate: float | None
+    floor: float
+    rounding: float
+    constants: dict[str, float]
+
+    @property
+    def applicable(self) -> bool:
+        """Whether all assumptions hold."""
+        return all(assumption.holds is True for assumption in self.assumptions)
+
+    @property
+    def undecided(self) -> bool:
+        """Whether no assumption fails, but some cannot be decided at this precision."""
+        return not self.applicable and all(assumption.holds is not False for assumption in self.assumptions)
+
+    @property
+    def failed(self) -> tuple[Assumption, ...]:
+        """The assumptions that do not hold or are undecided."""
+        return tuple(assumption for assumption in self.assumptions if assumption.holds is not True)
+
+    def __call__(self, times: Any) -> Host:
+        """Evaluate the bound at times >= 0, (P,).
+
+        Raises
+        ------
+        ValueError
+            If an assumption fails (the message names it and its margin), or a time is negative or not finite.
+        """
+        if not self.applicable:
+            first = self.failed[0]
+            raise ValueError(
+                f"{self.id} does not apply: {first.name} (margin {first.margin:.3g}; {first.detail})"
+            )
+        at = np.atleast_1d(np.asarray(times, dtype=float))
+        if not np.all((at >= 0) & np.isfinite(at)):
+            raise ValueError(f"times must be finite and >= 0, got {at[~((at >= 0) & np.isfinite(at))][0]}")
+        return self.curve(at)

@@ -1,0 +1,86 @@
+"""exponential-decay: the squared loss of a two-layer network with an aligned start decays exponentially."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fa_theory.backend import machine_epsilon
+from fa_theory.bounds import assumptions as assume
+from fa_theory.bounds.bound import Bound, Host
+from fa_theory.model import Network, Problem, spectrum
+
+
+def exponential_decay(network: Network, problem: Problem) -> Bound:
+    """Return L(t) <= L(0) exp(-rate t) for squared loss and a two-layer, scalar network with an aligned start.
+
+    Leaky ReLU of slope a < 1, linearly independent samples: rate = 2 (a^2 s_+ lambda_min - s_- lambda_max) of
+    X X^T / N, which is 2 a^2 s lambda_min when all C_i <= 0. Linear networks: any data and only s > 0, for the excess
+    loss over the best linear map, rate = 2 s lambda with the smallest non-zero eigenvalue. With a hidden bias (x, 1)
+    stands in place of x.
+
+    Parameters
+    ----------
+    network, problem
+        Start and data.
+
+    Returns
+    -------
+    Bound
+        On the loss, or on the excess loss where the best linear map leaves some.
+
+    Notes
+    -----
+    Statement exponential-decay (exponential decay under alignment dominance: paper; constants and assumptions: own).
+    """
+    inputs = network.first_layer_inputs(problem.X)
+    data = spectrum(inputs)
+    alignment = assume.initial_alignment(network)
+    linear = network.activation.is_linear
+    slope = float(network.activation.slope or 0.0)
+    if linear:
+        half_rate = alignment.total * data.smallest_nonzero
+        weights = np.full(len(alignment.c), data.smallest_nonzero)
+    else:
+        lowest = float(data.eigenvalues[-1])
+        weights = np.where(alignment.c >= 0, slope**2 * lowest, data.largest)
+        half_rate = float(np.sum(alignment.c * weights))
+    rounding = float(np.sum(alignment.rounding * weights)) + 16 * machine_epsilon(inputs) * abs(half_rate)
+    judged = [
+        assume.two_layers(network),
+        assume.scalar_output(network),
+        assume.leaky(network),
+        assume.loss_is(problem, "squared"),
+        assume.aligning_rule(network),
+        assume.nonzero_data(data) if linear else assume.independent_samples(data),
+        assume.constants_in_span(network, data),
+        assume.judged(
+            "aligned start: s > 0" if linear else "aligned start: a^2 s_+ lambda_min > s_- lambda_max",
+            half_rate,
+            rounding,
+            f"s_+ = {alignment.positive:.6g}, s_- = {alignment.negative:.6g}, half the rate = {half_rate:.6g}",
+        ),
+    ]
+    floor = assume.best_linear_loss(problem, data)
+    start = assume.start_loss(network, problem)
+
+    def curve(times: Host) -> Host:
+        return np.asarray((start - floor) * np.exp(-2 * half_rate * times))
+
+    eps = machine_epsilon(inputs)
+    spacing = 64 * eps * (1 + (floor / (start - floor) if start > floor else 0.0))
+    return Bound(
+        id="exponential-decay",
+        quantity="excess_loss" if floor else "loss",
+        assumptions=tuple(judged),
+        curve=curve,
+        rate=2 * half_rate,
+        floor=floor,
+        rounding=spacing,
+        constants={
+            "s": alignment.total,
+            "slope": slope,
+            "lambda": data.smallest_nonzero if linear else float(data.eigenvalues[-1]),
+            "lambda_max": data.largest,
+            "start_loss": start,
+        },
+    )

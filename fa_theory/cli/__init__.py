@@ -1,0 +1,5 @@
+"""The command line: parses and prints, computes nothing."""
+
+from fa_theory.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,234 @@
+"""The commands of ``fa-theory``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from fa_theory import __version__
+from fa_theory.bounds import BOUNDS
+from fa_theory.cli.options import InstanceOptions, make_instance, with_instance_options
+from fa_theory.dynamics import check_fit, simulate
+from fa_theory.files import replacing
+from fa_theory.model import save_state
+from fa_theory.statements import STATEMENTS
+from fa_theory.verify import (
+    Instance,
+    Report,
+    bound_json,
+    describe,
+    run_suite,
+    standard_suite,
+    summarise,
+    trajectory_json,
+)
+from fa_theory.view import table
+
+FINE, REFUTED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Verify the theory of feedback alignment: conservation laws and convergence bounds, against simulation.",
+)
+
+JsonFile = Annotated[Optional[Path], typer.Option("--json", help="Write what the table shows, and more, as JSON.")]
+SaveState = Annotated[Optional[Path], typer.Option("--save-state", help="Write the start state that was used (.npz).")]
+
+
+@app.command()
+@with_instance_options
+def verify(
+    *,
+    options: InstanceOptions,
+    json_file: JsonFile = None,
+    save_state_file: SaveState = None,
+    report: Annotated[
+        Optional[Path], typer.Option(help="Write a page with pictures (PNG, SVG, index.html) to this folder.")
+    ] = None,
+) -> None:
+    """Run an instance and judge every statement; without options, the standard suite over iris.
+
+    Example: fa-theory verify --rule fa --activation leaky_relu:0.2 --loss logistic --time 20 --report report
+    """
+    _check_writable(json_file, save_state_file)
+    if report is not None:
+        from fa_theory.view.page import check_writable
+
+        check_writable(report)
+    single = bool(options.given.keys() - {"seed"})
+    instances = (make_instance(options),) if single else standard_suite(options.seed or 0)
+    if save_state_file is not None:
+        if not single:
+            raise ValueError("--save-state needs one instance; give its options (the suite has several)")
+        save_state(save_state_file, instances[0].network, instances[0].problem)
+    reports, interrupted = _run(instances)
+    console = Console()
+    if single and reports:
+        table.print_verdicts(console, reports[0].verdicts)
+        console.print(f"run: {reports[0].trajectory.outcome.replace('_', ' ')}")
+    elif reports:
+        table.print_runs(console, reports)
+        table.print_verdicts(console, summarise(reports))
+    if json_file is not None and reports:
+        _write_json(json_file, reports[0].to_json() if single else _suite_json(reports, interrupted))
+    if report is not None and reports:
+        from fa_theory.view.page import write_report
+
+        page = write_report(report, reports, command="fa-theory " + " ".join(sys.argv[1:]))
+        console.print(f"report: {page}")
+    if interrupted:
+        print(f"interrupted: {len(reports)} of {len(instances)} runs were finished and are kept", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED)
+    raise typer.Exit(REFUTED if any(each.refuted for each in reports) else FINE)
+
+
+@app.command(name="simulate")
+@with_instance_options
+def simulate_command(
+    *, options: InstanceOptions, json_file: JsonFile = None, save_state_file: SaveState = None
+) -> None:
+    """Run an instance and write its trajectory.
+
+    Example: fa-theory simulate --rule sign-fa --time 5 --points 51 --json run.json
+    """
+    _check_writable(json_file, save_state_file)
+    instance = make_instance(options)
+    if save_state_file is not None:
+        save_state(save_state_file, instance.network, instance.problem)
+    with _progress((instance,)) as advance:
+        trajectory = simulate(
+            instance.network, instance.problem, progress=lambda part: advance(instance, part), **instance.run
+        )
+    table.print_trajectory(Console(), trajectory)
+    if json_file is not None:
+        _write_json(json_file, {"instance": describe(instance), "trajectory": trajectory_json(trajectory)})
+
+
+@app.command()
+@with_instance_options
+def bound(*, options: InstanceOptions, json_file: JsonFile = None) -> None:
+    """Compute the bounds from the start and the data alone; nothing is simulated.
+
+    Example: fa-theory bound --data measurements.csv --target yield --standardize --time 50
+    """
+    _check_writable(json_file)
+    instance = make_instance(options)
+    check_fit(instance.network, instance.problem)
+    bounds = [calculate(instance.network, instance.problem) for calculate in BOUNDS]
+    end, points = float(instance.run.get("time", 10.0)), int(instance.run.get("points", 101))
+    times = [end * k / (points - 1) for k in range(points)]
+    table.print_bounds(Console(), bounds, end)
+    if json_file is not None:
+        rows = [bound_json(each, times) for each in bounds]
+        _write_json(json_file, {"instance": describe(instance), "bounds": rows})
+
+
+@app.command()
+def theorems(*, json_file: JsonFile = None) -> None:
+    """List the statements: id, title, source (paper or own), evidence available.
+
+    Example: fa-theory theorems --json theorems.json
+    """
+    _check_writable(json_file)
+    table.print_statements(Console())
+    if json_file is not None:
+        rows = [
+            {"id": s.id, "title": s.title, "source": s.source, "claim": s.claim, "evidence": list(s.evidence)}
+            for s in STATEMENTS.values()
+        ]
+        _write_json(json_file, {"theorems": rows})
+
+
+@app.callback(invoke_without_command=True)
+def top(version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
+    """Verify the theory of feedback alignment: conservation laws and convergence bounds, against simulation."""
+    if version:
+        print(__version__)
+        raise typer.Exit(FINE)
+
+
+def _run(instances: tuple[Instance, ...]) -> tuple[list[Report], bool]:
+    reports: list[Report] = []
+    try:
+        with _progress(instances) as advance:
+            for each in run_suite(instances, advance):
+                reports.append(each)
+    except KeyboardInterrupt:
+        return reports, True
+    return reports, False
+
+
+@contextmanager
+def _progress(instances: tuple[Instance, ...]) -> Iterator[Any]:
+    """Show which instance runs and how far it is, on a terminal only."""
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=1.0)
+        position = {id(each): k for k, each in enumerate(instances, start=1)}
+
+        def advance(instance: Instance, fraction: float) -> None:
+            bar.update(task, description=f"{position[id(instance)]}/{len(instances)} {instance.name}", completed=fraction)
+
+        yield advance
+
+
+def _suite_json(reports: list[Report], interrupted: bool) -> dict[str, Any]:
+    """Return the summary over the suite, with each run whole under ``runs``; the trajectory is the first run's."""
+    runs = [each.to_json() for each in reports]
+    return {
+        "instance": {
+            "name": "standard suite over iris",
+            "runs": [run["instance"]["name"] for run in runs],
+            "interrupted": interrupted,
+            "version": __version__,
+        },
+        "trajectory": {"run": runs[0]["instance"]["name"], **runs[0]["trajectory"]},
+        "bounds": [{"run": run["instance"]["name"], **each} for run in runs for each in run["bounds"]],
+        "results": [vars(row) for row in summarise(reports)],
+        "runs": runs,
+    }
+
+
+def _check_writable(*files: Path | None) -> None:
+    for path in files:
+        if path is not None and not path.parent.is_dir():
+            raise ValueError(f"{path} cannot be written: {path.parent} is not a folder")
+        if path is not None and path.is_dir():
+            raise ValueError(f"{path} cannot be written: it is a folder")
+
+
+def _write_json(path: Path, values: dict[str, Any]) -> None:
+    with replacing(path) as stream:
+        stream.write(json.dumps(values, indent=1, allow_nan=False).encode())
+
+
+# click's UsageError; newer typer vendors click and exports only the subclass
+_UsageError = typer.BadParameter.__base__ or typer.BadParameter
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; exit status 0 fine, 1 something refuted, 2 input refused, 130 interrupted."""
+    try:
+        status = app(args=arguments, prog_name="fa-theory", standalone_mode=False)
+    except (typer.Abort, KeyboardInterrupt):
+        print("interrupted: nothing was finished, nothing was written", file=sys.stderr)
+        status = INTERRUPTED
+    except _UsageError as error:
+        print(f"fa-theory: {error.format_message()}", file=sys.stderr)  # type: ignore[attr-defined]
+        status = REFUSED
+    except (ValueError, TypeError, ArithmeticError, OSError) as error:
+        print(f"fa-theory: {error}", file=sys.stderr)
+        status = REFUSED
+    sys.exit(status if isinstance(status, int) else FINE)

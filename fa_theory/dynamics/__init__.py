@@ -1,0 +1,47 @@
+"""Update directions, the dissipation split, gradient descent, SGD, the flow, and their trajectories."""
+
+from fa_theory.dynamics.discrete import gradient_descent, minibatches, take_step
+from fa_theory.dynamics.dissipation import Dissipation, LayerSplit, dissipation
+from fa_theory.dynamics.flow import flow
+from fa_theory.dynamics.integrate import Progress
+from fa_theory.dynamics.midpoint import implicit_midpoint
+from fa_theory.dynamics.passes import (
+    ForwardPass,
+    backward,
+    forward,
+    gradients,
+    inner,
+    loss_of,
+    magnitudes,
+    tangents,
+    update_directions,
+)
+from fa_theory.dynamics.simulate import METHODS, check_fit, simulate
+from fa_theory.dynamics.trajectory import OUTCOMES, Event, Trajectory
+
+__all__ = [
+    "METHODS",
+    "OUTCOMES",
+    "Dissipation",
+    "Event",
+    "ForwardPass",
+    "LayerSplit",
+    "Progress",
+    "Trajectory",
+    "backward",
+    "check_fit",
+    "dissipation",
+    "flow",
+    "forward",
+    "gradient_descent",
+    "gradients",
+    "implicit_midpoint",
+    "inner",
+    "loss_of",
+    "magnitudes",
+    "minibatches",
+    "simulate",
+    "take_step",
+    "tangents",
+    "update_directions",
+]

@@ -1,0 +1,110 @@
+"""The flow to a requested accuracy: whole runs at ever tighter tolerances, compared with each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fa_theory.backend import machine_epsilon, to_numpy
+from fa_theory.dynamics.integrate import Integration, Progress
+from fa_theory.dynamics.passes import forward
+from fa_theory.dynamics.trajectory import Trajectory, recorded_times
+from fa_theory.model import Network, Parameters, Problem
+
+Host = np.ndarray[Any, Any]
+
+_TIGHTENING = 20.0
+_ROUNDS = 5
+
+
+def flow(
+    network: Network,
+    problem: Problem,
+    *,
+    time: float,
+    points: int = 101,
+    accuracy: float = 1e-8,
+    progress: Progress | None = None,
+) -> Trajectory:
+    """Integrate dW_l/dt = -F_l, db_l/dt = -E[delta_l] from 0 to `time`, in Filippov's sense where there are kinks.
+
+    Two runs at tolerances a factor 20 apart are compared; while their losses differ by more than `accuracy` times the
+    loss at the start, the tighter one is compared with a still tighter one. The tightest is returned, and the
+    difference is its error estimate (it estimates the looser run's error, and so is conservative).
+
+    Parameters
+    ----------
+    network, problem
+        Start and data, of the same dtype and array namespace.
+    time : float
+        The end, finite and >= 0.
+    points : int
+        The number of equally spaced recorded times, both ends included.
+    accuracy : float
+        The error in the loss to aim at, relative to the loss at the start.
+    progress : callable, optional
+        Called with the finished fraction of the present run.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
+    times = recorded_times(time, points)
+    finest = 100 * machine_epsilon(problem.X)
+    if not finest <= accuracy < 1:
+        raise ValueError(f"accuracy must lie in [{finest:.2g}, 1) for {problem.X.dtype}, got {accuracy}")
+    tolerance = min(accuracy, 1e-3)
+    loose = Integration(network, problem, tolerance).run(times, progress)
+    start_loss = float(problem.loss.mean(forward(network, problem.X).output, problem.Y))
+    for _ in range(_ROUNDS):
+        tolerance = max(tolerance / _TIGHTENING, finest / 10)
+        tight = Integration(network, problem, tolerance).run(times, progress)
+        kept = min(len(loose.states), len(tight.states))
+        losses, error = _losses(network, problem, tight.states[:kept], loose.states[:kept])
+        reached = bool(np.all(error <= accuracy * start_loss)) and tight.outcome == loose.outcome
+        if reached or tolerance <= finest / 10:
+            break
+        loose = tight
+    finite = int(np.argmin(np.append(np.isfinite(losses) & np.isfinite(error), False)))
+    outcome = tight.outcome
+    if outcome == "completed":
+        outcome = "diverged" if finite < len(times) else "completed" if reached else "accuracy_not_reached"
+    return Trajectory(
+        network=network,
+        problem=problem,
+        method="flow",
+        options={"time": time, "points": points, "accuracy": accuracy, "tolerance": tolerance},
+        t=np.asarray(times[:finite]),
+        loss=losses[:finite],
+        error=error[:finite],
+        states=tuple(tight.states[:finite]),
+        shadow=tuple(loose.states[:finite]),
+        slopes=tuple(tight.slopes[:finite]),
+        events=tuple(tight.events),
+        n_steps=tight.n_steps,
+        outcome=outcome,
+    )
+
+
+def _losses(
+    network: Network, problem: Problem, states: list[Parameters], shadow: list[Parameters]
+) -> tuple[Host, Host]:
+    """Return the mean losses and their error estimates, (P,).
+
+    The estimate averages the samples' absolute differences, so that errors of opposite sign do not cancel, and takes
+    the largest of three neighbouring times, so that it does not vanish where two losses happen to cross.
+    """
+    losses, gaps, rounding = [], [], []
+    for state, other in zip(states, shadow, strict=True):
+        output = forward(network.with_parameters(state), problem.X).output
+        values = to_numpy(problem.loss.value(output, problem.Y))
+        others = to_numpy(problem.loss.value(forward(network.with_parameters(other), problem.X).output, problem.Y))
+        losses.append(float(problem.loss.mean(output, problem.Y)))
+        gaps.append(float(np.mean(abs(values - others))))
+        rounding.append(problem.loss.rounding(output, problem.Y))
+    padded = np.asarray([gaps[0], *gaps, gaps[-1]])
+    smoothed = np.max([padded[:-2], padded[1:-1], padded[2:]], axis=0)
+    smoothed[0] = 0.0
+    return np.asarray(losses), smoothed + np.asarray(rounding)

@@ -1,0 +1,385 @@
+"""The smooth pieces of a flow: on which side of its kink each neuron is at each sample, and which kinks it slides on.
+
+Between events the flow of a piecewise-linear network is smooth: every neuron i has, at every sample j, a fixed slope
+theta_ij (1 or a), and sign-FA has a fixed sign pattern. A `Regime` is that choice. On a kink z_ij = 0 that attracts
+from both sides the solution (in Filippov's sense) slides: theta_ij takes the value in [a, 1] that keeps
+dz_ij/dt = 0. It is written theta = a + (1 - a) * fraction; samples with parallel inputs share a kink and a fraction,
+anti-parallel ones with fraction and 1 - fraction.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fa_theory.backend import Array, machine_epsilon, namespace, to_numpy
+from fa_theory.dynamics.passes import ForwardPass, forward, tangents, update_directions
+from fa_theory.model import Network, Parameters, Problem, SignFeedback
+
+Host = np.ndarray[Any, Any]
+
+_NEWTON_STEPS = 30
+_PARALLEL = 1e-10
+
+
+class UnresolvedKinkError(ArithmeticError):
+    """The slopes at a kink could not be determined."""
+
+
+@dataclass(frozen=True)
+class Kink:
+    """The surface z = 0 of one hidden neuron, shared by all samples whose inputs to it are parallel.
+
+    Attributes
+    ----------
+    layer, neuron : int
+        Hidden layer and neuron, counted from 0.
+    samples : tuple of int
+        The samples on it.
+    orientations : tuple of int
+        +1 for a sample on the same side as the first, -1 for one on the other side.
+    """
+
+    layer: int
+    neuron: int
+    samples: tuple[int, ...]
+    orientations: tuple[int, ...]
+
+    def members(self) -> set[tuple[int, int, int]]:
+        """Return (layer, neuron, sample) for every sample on it."""
+        return {(self.layer, self.neuron, sample) for sample in self.samples}
+
+
+@dataclass(frozen=True)
+class Regime:
+    """One smooth piece of a flow.
+
+    Attributes
+    ----------
+    slope : float
+        a, the activation's slope left of the kink.
+    sides : tuple of int8 arrays, (N, n_l)
+        +1 or -1 for every neuron and sample, for each hidden layer; empty when the activation has no kink.
+    signs : tuple of (array or None)
+        The sign pattern of W_{l+1} for layers under sign-FA, else None.
+    sliding : tuple of Kink
+        Kinks that the solution slides on.
+    fractions : array, (len(sliding),)
+        Where between slope a (0) and slope 1 (1) each sliding kink was when the regime was made.
+    """
+
+    slope: float
+    sides: tuple[Host, ...]
+    signs: tuple[Host | None, ...]
+    sliding: tuple[Kink, ...] = ()
+    fractions: Host = field(default_factory=lambda: np.zeros(0))
+    _placed: dict[Any, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    @cached_property
+    def base_slopes(self) -> tuple[Host, ...]:
+        """Slopes from the sides alone."""
+        return tuple(np.where(side > 0, 1.0, self.slope) for side in self.sides)
+
+    def slopes(self, fractions: Host) -> tuple[Host, ...]:
+        """Return theta, (N, n_l) for each hidden layer, with the sliding kinks at the given fractions."""
+        if not self.sliding:
+            return self.base_slopes
+        slopes = []
+        for base, (samples, neurons, kinks, oriented) in zip(self.base_slopes, self._sliding_places, strict=True):
+            shares = np.where(oriented > 0, fractions[kinks], 1 - fractions[kinks])
+            theta = base.copy()
+            theta[samples, neurons] = self.slope + (1 - self.slope) * shares
+            slopes.append(theta)
+        return tuple(slopes)
+
+    def slopes_in(self, like: Array, fractions: Host) -> tuple[Array, ...] | None:
+        """Return `slopes` in the namespace and dtype of an array; None when the activation has no kink."""
+        if not self.sides:
+            return None
+        xp = namespace(like)
+        if self.sliding:
+            return tuple(xp.asarray(theta, dtype=like.dtype) for theta in self.slopes(fractions))
+        return self._place("slopes", self.base_slopes, like)
+
+    def matrices(self, network: Network) -> tuple[Array, ...]:
+        """Return the feedback matrices, sign-FA's from the sign pattern."""
+        patterns = tuple(sign.T for sign in self.signs if sign is not None)
+        placed = iter(self._place("signs", patterns, network.weights[0]))
+        return tuple(
+            rule.matrix(W) if sign is None else next(placed)
+            for rule, W, sign in zip(network.feedback, network.weights[1:], self.signs, strict=True)
+        )
+
+    def _place(self, what: str, arrays: tuple[Host, ...], like: Array) -> tuple[Array, ...]:
+        """Move arrays to where `like` lives, once in the life of a regime."""
+        if what not in self._placed:
+            xp = namespace(like)
+            self._placed[what] = tuple(xp.asarray(each, dtype=like.dtype) for each in arrays)
+        placed: tuple[Array, ...] = self._placed[what]
+        return placed
+
+    @cached_property
+    def _sliding_places(self) -> tuple[Host, ...]:
+        """For each hidden layer: rows sample, neuron, kink, orientation, a column for each sample that slides."""
+        places: list[list[tuple[int, int, int, int]]] = [[] for _ in self.sides]
+        for index, kink in enumerate(self.sliding):
+            for sample, orientation in zip(kink.samples, kink.orientations, strict=True):
+                places[kink.layer].append((sample, kink.neuron, index, orientation))
+        return tuple(np.asarray(each, dtype=int).reshape(-1, 4).T for each in places)
+
+    def with_side(self, kink: Kink, side: int) -> Regime:
+        """Return the regime with the kink's first sample, and the others accordingly, on the given side."""
+        sides = [each.copy() for each in self.sides]
+        sides[kink.layer][list(kink.samples), kink.neuron] = side * np.asarray(kink.orientations, dtype=np.int8)
+        return replace(self, sides=tuple(sides))
+
+    @cached_property
+    def colours(self) -> tuple[Host, ...]:
+        """Groups of sliding kinks that do not influence each other.
+
+        In a two-layer network the kinks of different neurons are independent of each other given the state, so one
+        evaluation serves one kink of every neuron. In deeper networks every kink stands alone.
+        """
+        two_layers = len(self.sides) == 1
+        seen: Counter[int] = Counter()
+        colours: list[list[int]] = []
+        for index, kink in enumerate(self.sliding):
+            colour = seen[kink.neuron] if two_layers else index
+            seen[kink.neuron] += 1
+            if colour == len(colours):
+                colours.append([])
+            colours[colour].append(index)
+        return tuple(np.asarray(colour) for colour in colours)
+
+    @cached_property
+    def coupled(self) -> Host:
+        """Which sliding kinks' dz/dt (rows) depend on which fractions (columns), given the state."""
+        neurons = np.asarray([kink.neuron for kink in self.sliding])
+        if len(self.sides) == 1:
+            return np.asarray(neurons[:, None] == neurons[None, :])
+        return np.ones((len(neurons), len(neurons)), dtype=bool)
+
+
+class Evaluation(NamedTuple):
+    """The flow at one state under one regime.
+
+    Attributes
+    ----------
+    velocity : Parameters
+        dW_l/dt and db_l/dt.
+    passed : ForwardPass
+        The forward pass, with the slopes that were used.
+    drift : tuple of arrays or None
+        dz_l/dt, (N, n_l), of each layer.
+    fractions : array
+        The fractions of the sliding kinks.
+    jacobian : array or None
+        Derivative of the sliding kinks' dz/dt by the fractions, here or at a state nearby.
+    """
+
+    velocity: Parameters
+    passed: ForwardPass
+    drift: tuple[Array, ...] | None
+    fractions: Host
+    jacobian: Host | None = None
+
+
+def evaluate(network: Network, problem: Problem, regime: Regime, fractions: Host, *, drift: bool) -> Evaluation:
+    """Evaluate the flow dW_l/dt = -F_l under a regime with the sliding kinks at the given fractions."""
+    passed = forward(network, problem.X, regime.slopes_in(problem.X, fractions))
+    errors = problem.loss.derivative(passed.output, problem.Y)
+    directions = update_directions(network, passed, errors, regime.matrices(network))
+    velocity = Parameters(
+        tuple(-F for F in directions.weights), tuple(None if F is None else -F for F in directions.biases)
+    )
+    return Evaluation(velocity, passed, tangents(network, passed, velocity) if drift else None, fractions)
+
+
+def at_kinks(kinks: Sequence[Kink], values: tuple[Array, ...]) -> Host:
+    """Return the entries of one array for each layer, (N, n_l), that belong to each kink's first sample."""
+    layers = {kink.layer: to_numpy(values[kink.layer]) for kink in kinks}
+    return np.asarray([layers[kink.layer][kink.samples[0], kink.neuron] for kink in kinks], dtype=float)
+
+
+def fraction_jacobian(function: Callable[[Host], Host], fractions: Host, value: Host, regime: Regime) -> Host:
+    """Return the derivative of a function of the fractions by unit differences.
+
+    Exact for dz/dt, which is affine in each fraction alone (multi-affine): every fraction scales one row of one layer.
+    """
+    jacobian = np.zeros((len(value), len(fractions)))
+    for colour in regime.colours:
+        shifted = fractions.copy()
+        shifted[colour] += 1
+        change = function(shifted) - value
+        jacobian[:, colour] = np.where(regime.coupled[:, colour], change[:, None], 0.0)
+    return jacobian
+
+
+def evaluate_sliding(
+    network: Network, problem: Problem, regime: Regime, guess: Evaluation | None = None, *, drift: bool = False
+) -> Evaluation:
+    """Evaluate the flow under a regime, with the fractions that keep every sliding kink at dz/dt = 0.
+
+    Newton's method, started from the fractions and with the Jacobian of `guess`, an evaluation of the same regime at a
+    state nearby; a new Jacobian is made when the old one no longer contracts.
+
+    Raises
+    ------
+    UnresolvedKinkError
+        If the equations are singular or Newton's method does not converge.
+    """
+    if not regime.sliding:
+        return evaluate(network, problem, regime, regime.fractions, drift=drift)
+
+    def rates(fractions: Host) -> Host:
+        return _kink_rates(regime, evaluate(network, problem, regime, fractions, drift=True))
+
+    eps = machine_epsilon(problem.X)
+    jacobian = None if guess is None else guess.jacobian
+    now = evaluate(network, problem, regime, regime.fractions if guess is None else guess.fractions, drift=True)
+    before = np.inf
+    for _ in range(_NEWTON_STEPS):
+        residual = _kink_rates(regime, now)
+        step = np.full_like(residual, np.inf) if jacobian is None else _solve(jacobian, -residual)
+        slow = jacobian is None or np.max(abs(step)) > before / 8
+        if slow:
+            jacobian = fraction_jacobian(rates, now.fractions, residual, regime)
+            step = _solve(jacobian, -residual)
+        size = float(np.max(abs(step)))
+        if size <= 4 * eps or (slow and max(size, before) <= np.sqrt(eps)):
+            return now._replace(jacobian=jacobian)
+        before = size
+        now = evaluate(network, problem, regime, now.fractions + step, drift=True)
+    raise UnresolvedKinkError("Newton's method for the slopes of the sliding kinks did not converge")
+
+
+def _solve(jacobian: Host, right: Host) -> Host:
+    try:
+        step = np.linalg.solve(jacobian, right)
+    except np.linalg.LinAlgError:
+        step = np.full_like(right, np.nan)
+    if not np.all(np.isfinite(step)):
+        raise UnresolvedKinkError("the slopes of the sliding kinks are not determined by dz/dt = 0")
+    return step
+
+
+def _kink_rates(regime: Regime, evaluation: Evaluation) -> Host:
+    assert evaluation.drift is not None
+    return at_kinks(regime.sliding, evaluation.drift)
+
+
+def starting_regime(network: Network, problem: Problem) -> tuple[Regime, bool]:
+    """Return the regime that the network's state is in, kinks not yet resolved, and whether all signs are determined.
+
+    On a kink the side is the left one. A sign-FA weight that is zero takes the sign of its own velocity, which does
+    not depend on it; where that is zero too the sign stays 0 and is not determined.
+    """
+    if network.activation.has_kink:
+        z = forward(network, problem.X).preactivations[:-1]
+        sides = tuple(np.where(to_numpy(each) > 0, 1, -1).astype(np.int8) for each in z)
+        slope = float(network.activation.slope)
+    else:
+        sides, slope = (), 1.0
+    signs = tuple(
+        np.sign(to_numpy(W)) if isinstance(rule, SignFeedback) else None
+        for rule, W in zip(network.feedback, network.weights[1:], strict=True)
+    )
+    regime = Regime(slope, sides, signs)
+    determined = True
+    for layer in range(network.depth - 2, -1, -1):
+        sign = regime.signs[layer]
+        if sign is None or np.all(sign):
+            continue
+        velocity = evaluate(network, problem, regime, regime.fractions, drift=False).velocity.weights[layer + 1]
+        filled = np.where(sign == 0, np.sign(to_numpy(velocity)), sign)
+        determined = determined and bool(np.all(filled))
+        regime = replace(regime, signs=(*regime.signs[:layer], filled, *regime.signs[layer + 1 :]))
+    return regime, determined
+
+
+def dormant_samples(network: Network, regime: Regime) -> tuple[Host, ...]:
+    """Tell for each hidden layer, (N,), at which samples all its inputs are held at zero, so that z = 0 as well.
+
+    That is so where every neuron below slides on its kink or (ReLU) is dead; such z are no kinks while it lasts.
+    """
+    dormant: list[Host] = []
+    sliding = [np.zeros(side.shape, dtype=bool) for side in regime.sides]
+    for kink in regime.sliding:
+        sliding[kink.layer][list(kink.samples), kink.neuron] = True
+    for layer, side in enumerate(regime.sides):
+        if layer == 0 or network.biases[layer] is not None:
+            dormant.append(np.zeros(len(side), dtype=bool))
+        else:
+            silent = sliding[layer - 1] | ((regime.slope == 0) & (regime.sides[layer - 1] < 0))
+            dormant.append(dormant[layer - 1] | silent.all(axis=1))
+    return tuple(dormant)
+
+
+def rounding_of_preactivations(network: Network, passed: ForwardPass) -> tuple[Host, ...]:
+    """Return the size below which each hidden z_ij is zero up to rounding, (N, n_l) for each hidden layer.
+
+    Rounding below is carried upwards: where all neurons of a layer sit on their kinks, so do those above.
+    """
+    eps = machine_epsilon(passed.output)
+    limits: list[Host] = []
+    for layer, (h, W, b) in enumerate(zip(passed.inputs, network.weights[:-1], network.biases, strict=False)):
+        weight = abs(to_numpy(W)).T
+        size = abs(to_numpy(h)) @ weight
+        limit = 8 * eps * (size if b is None else size + abs(to_numpy(b)))
+        limits.append(limit if layer == 0 else limit + (abs(to_numpy(passed.slopes[layer - 1])) * limits[-1]) @ weight)
+    return tuple(limits)
+
+
+def touching_kinks(
+    network: Network, passed: ForwardPass, reach: float = 1.0, dormant: tuple[Host, ...] | None = None
+) -> list[Kink]:
+    """Group the neurons and samples with z_ij = 0 up to `reach` times rounding into kinks with parallel inputs.
+
+    Dormant samples are left out.
+    """
+    kinks = []
+    rounding = rounding_of_preactivations(network, passed)
+    if dormant is None:
+        dormant = tuple(np.zeros(len(each), dtype=bool) for each in rounding)
+    for layer, (z, size, asleep) in enumerate(zip(passed.preactivations[:-1], rounding, dormant, strict=True)):
+        touching = (abs(to_numpy(z)) <= reach * size) & ~asleep[:, None]
+        if touching.any():
+            directions = _unit_inputs(passed, network, layer)
+            for neuron in np.flatnonzero(touching.any(axis=0)):
+                samples = np.flatnonzero(touching[:, neuron])
+                kinks.extend(_group_parallel(layer, int(neuron), samples, directions))
+    return kinks
+
+
+def kink_through(network: Network, passed: ForwardPass, layer: int, neuron: int, sample: int) -> Kink:
+    """Return the kink of one neuron and sample with all samples whose inputs are parallel to that one's."""
+    directions = _unit_inputs(passed, network, layer)
+    samples = np.concatenate([[sample], np.delete(np.arange(len(directions)), sample)])
+    return next(iter(_group_parallel(layer, neuron, samples, directions)))
+
+
+def _unit_inputs(passed: ForwardPass, network: Network, layer: int) -> Host:
+    h = to_numpy(passed.inputs[layer]).astype(float)
+    if network.biases[layer] is not None:
+        h = np.column_stack([h, np.ones(len(h))])
+    norms = np.linalg.norm(h, axis=1, keepdims=True)
+    return np.asarray(np.divide(h, norms, out=np.zeros_like(h), where=norms > 0))
+
+
+def _group_parallel(layer: int, neuron: int, samples: Host, directions: Host) -> list[Kink]:
+    kinks = []
+    left = list(samples)
+    while left:
+        cosines = directions[left] @ directions[left[0]]
+        gaps = np.linalg.norm(directions[left] - np.sign(cosines)[:, None] * directions[left[0]], axis=1)
+        alike = gaps <= _PARALLEL * (cosines != 0)
+        alike[0] = True
+        members = [(int(j), -1 if c < 0 else 1) for j, c, same in zip(left, cosines, alike, strict=True) if same]
+        kinks.append(Kink(layer, neuron, tuple(j for j, _ in members), tuple(o for _, o in members)))
+        left = [j for j, same in zip(left, alike, strict=True) if not same]
+    return kinks

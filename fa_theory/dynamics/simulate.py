@@ -1,0 +1,82 @@
+"""One door to all ways of running a learning rule."""
+
+from __future__ import annotations
+
+from fa_theory.dynamics.discrete import gradient_descent
+from fa_theory.dynamics.flow import flow
+from fa_theory.dynamics.integrate import Progress
+from fa_theory.dynamics.midpoint import implicit_midpoint
+from fa_theory.dynamics.trajectory import Trajectory
+from fa_theory.model import Network, Problem
+
+METHODS = ("flow", "gd", "sgd", "midpoint")
+
+
+def simulate(
+    network: Network,
+    problem: Problem,
+    *,
+    method: str = "flow",
+    time: float = 10.0,
+    steps: int = 1000,
+    step_size: float = 0.01,
+    batch_size: int | None = None,
+    seed: int = 0,
+    points: int = 101,
+    accuracy: float = 1e-8,
+    progress: Progress | None = None,
+) -> Trajectory:
+    """Run a learning rule from a network on a problem.
+
+    Parameters
+    ----------
+    network, problem
+        Start and data; shapes, dtype and array namespace must fit.
+    method : {"flow", "gd", "sgd", "midpoint"}
+        ``flow``: dW/dt = -F to `time` at the requested `accuracy`. ``gd`` and ``sgd``: `steps` of `step_size`, sgd
+        with minibatches of `batch_size` (default: a tenth of the samples, at least one) drawn from `seed`.
+        ``midpoint``: `steps` of the implicit midpoint rule with `step_size`.
+    time, steps, step_size, batch_size, seed, accuracy
+        As said under `method`.
+    points : int
+        How many times are recorded.
+    progress : callable, optional
+        Called with the finished fraction of the present run.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or network and problem do not fit each other.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    check_fit(network, problem)
+    if method == "flow":
+        return flow(network, problem, time=time, points=points, accuracy=accuracy, progress=progress)
+    if method == "midpoint":
+        return implicit_midpoint(
+            network, problem, steps=steps, step_size=step_size, points=points, progress=progress
+        )
+    if method == "sgd" and batch_size is None:
+        batch_size = max(1, problem.n_samples // 10)
+    return gradient_descent(
+        network,
+        problem,
+        steps=steps,
+        step_size=step_size,
+        batch_size=batch_size if method == "sgd" else None,
+        seed=seed,
+        points=points,
+        progress=progress,
+    )
+
+
+def check_fit(network: Network, problem: Problem) -> None:
+    """Raise ValueError unless inputs, outputs and dtype of network and problem agree."""
+    widths = network.widths
+    if problem.X.shape[1] != widths[0]:
+        raise ValueError(f"X must have {widths[0]} columns, one for each column of W1, got {problem.X.shape[1]}")
+    if problem.Y.shape[1] != widths[-1]:
+        raise ValueError(f"Y must have {widths[-1]} columns, one for each row of W{network.depth}, got {problem.Y.shape[1]}")
+    if problem.X.dtype != network.weights[0].dtype:
+        raise ValueError(f"X must have the dtype of the weights, {network.weights[0].dtype}, got {problem.X.dtype}")

@@ -1,0 +1,171 @@
+"""Trajectories: recorded times, losses with error estimates, states, events and how the run ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fa_theory.backend import Array, machine_epsilon, namespace, to_numpy
+from fa_theory.model import Network, Parameters, Problem
+
+Host = np.ndarray[Any, Any]
+
+OUTCOMES = {
+    "completed": "the run reached its end",
+    "accuracy_not_reached": "the run reached its end, but the error estimate exceeds the accuracy asked for",
+    "diverged": "the loss or the weights became infinite or undefined",
+    "stalled": "the step size fell to the spacing of floating-point times",
+    "too_many_steps": "the limit on the number of steps was reached",
+    "unresolved_kink": "the slopes at a kink could not be determined",
+    "unsolved_step": "the equation of an implicit step could not be solved",
+}
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something discrete that happened in a flow.
+
+    Attributes
+    ----------
+    time : float
+        When.
+    kind : str
+        ``"crossing"``, ``"sliding starts"``, ``"sliding ends"``, ``"sign change"`` or ``"start"``.
+    layer, neuron : int
+        Hidden layer (counted from 1) and neuron (counted from 0); 0 and -1 at a start.
+    samples : tuple of int
+        The samples that share the kink; for a sign change the neuron above.
+    unique : bool
+        False when more than one solution goes on from here; the run then follows one of them.
+    """
+
+    time: float
+    kind: str
+    layer: int
+    neuron: int
+    samples: tuple[int, ...]
+    unique: bool = True
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """A run of a learning rule.
+
+    Attributes
+    ----------
+    network : Network
+        The network at the start.
+    problem : Problem
+        The problem.
+    method : str
+        ``"flow"``, ``"gd"``, ``"sgd"`` or ``"midpoint"``.
+    options : dict
+        The options that the run was made with.
+    t : float array, (P,)
+        Recorded times; for gd and sgd the time after k steps is k times the step size.
+    loss : float array, (P,)
+        The mean loss at those times.
+    error : float array, (P,)
+        An estimate of the error in the loss: of the integrator for a flow, of rounding for discrete steps.
+    states : tuple of Parameters
+        Weights and biases at those times.
+    shadow : tuple of Parameters
+        The same from a run at a looser tolerance; what they differ by estimates the integrator's error in any function
+        of the state. For discrete steps, the states themselves.
+    slopes : tuple
+        phi' used at those times for each hidden layer, (N, n_l); it matters where the flow slides along a kink.
+        Empty where the activation has no kink.
+    events : tuple of Event
+        Crossings, slidings and sign changes, in order.
+    n_steps : int
+        Steps taken.
+    outcome : str
+        A key of `OUTCOMES`.
+    """
+
+    network: Network
+    problem: Problem
+    method: str
+    options: dict[str, Any]
+    t: Host
+    loss: Host
+    error: Host
+    states: tuple[Parameters, ...]
+    shadow: tuple[Parameters, ...]
+    slopes: tuple[tuple[Array, ...], ...]
+    events: tuple[Event, ...]
+    n_steps: int
+    outcome: str
+
+    @property
+    def completed(self) -> bool:
+        """Whether the run reached its end with the accuracy asked for."""
+        return self.outcome == "completed"
+
+    @property
+    def unique(self) -> bool:
+        """Whether the solution is unique as far as the run could see."""
+        return all(event.unique for event in self.events)
+
+    def network_at(self, index: int) -> Network:
+        """Return the network at the recorded time of that index."""
+        return self.network.with_parameters(self.states[index])
+
+    def slopes_at(self, index: int) -> tuple[Array, ...] | None:
+        """Return phi' at the recorded time of that index, or None where the activation itself tells it."""
+        return self.slopes[index] if self.slopes else None
+
+    def along(self, quantity: Callable[[Network], Array]) -> tuple[Host, Host]:
+        """Evaluate a function of the network along the run.
+
+        Returns
+        -------
+        values : array, (P, ...)
+            The quantity at each recorded time.
+        uncertainty : array, (P, ...)
+            An estimate of its error: the difference to the looser run, plus rounding that grows with the number of
+            steps times the size of the quantity.
+        """
+        values = np.stack([to_numpy(quantity(self.network.with_parameters(state))) for state in self.states])
+        shadow = np.stack([to_numpy(quantity(self.network.with_parameters(state))) for state in self.shadow])
+        return values, abs(values - shadow)
+
+    @property
+    def rounding(self) -> float:
+        """The relative rounding that the run may have gathered: eps times the number of roundings in a row."""
+        return machine_epsilon(self.problem.X) * (16 + self.n_steps)
+
+
+def flatten(parameters: Parameters) -> Array:
+    """Concatenate all weights, then all biases, to one vector."""
+    xp = namespace(parameters.weights[0])
+    parts = [*parameters.weights, *(b for b in parameters.biases if b is not None)]
+    return xp.concat([xp.reshape(part, (-1,)) for part in parts])
+
+
+def unflatten(vector: Array, like: Parameters) -> Parameters:
+    """Undo `flatten`, with the shapes of `like`."""
+    xp = namespace(vector)
+    position = 0
+
+    def take(part: Array) -> Array:
+        nonlocal position
+        size = int(np.prod(part.shape))
+        piece = xp.reshape(vector[position : position + size], part.shape)
+        position += size
+        return piece
+
+    weights = tuple(take(W) for W in like.weights)
+    return Parameters(weights, tuple(None if b is None else take(b) for b in like.biases))
+
+
+def recorded_times(time: float, points: int) -> Sequence[float]:
+    """Return `points` equally spaced times from 0 to `time`; the one time 0 when `time` is 0."""
+    if not 0 <= time < float("inf"):
+        raise ValueError(f"time must be a finite number >= 0, got {time}")
+    if points < 2:
+        raise ValueError(f"points must be at least 2, got {points}")
+    return [0.0] if time == 0 else [float(t) for t in np.linspace(0.0, time, points)]

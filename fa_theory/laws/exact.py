@@ -1,0 +1,62 @@
+"""From floating point to exact rationals: every binary float is a rational number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fa_theory.backend import Array, is_exact, to_numpy
+from fa_theory.model import AdaptiveFeedback, DirectFeedback, FeedbackAlignment, FeedbackRule, Network, leaky_relu
+
+
+def exact_array(array: Array) -> np.ndarray[Any, Any]:
+    """Return the array with every float replaced by the rational (python-flint ``fmpq``) that it is."""
+    if is_exact(array):
+        return np.asarray(array)
+    host = to_numpy(array).astype(float)
+    rationals = np.empty(host.shape, dtype=object)
+    rationals.ravel()[:] = [exact_number(value) for value in host.ravel().tolist()]
+    return rationals
+
+
+def exact_number(value: float) -> Any:
+    """Return the rational (python-flint ``fmpq``) that a float is."""
+    from flint import fmpq  # python-flint takes a tenth of a second to import, and few commands need it
+
+    return fmpq(*value.as_integer_ratio())
+
+
+def exact_network(network: Network) -> Network:
+    """Return the same network over exact rationals; the slope of a leaky ReLU and adaFA's kappa become rationals too.
+
+    Raises
+    ------
+    ValueError
+        If the activation is not homogeneous, or a rule is a user's own, which may not be rational.
+    """
+    activation = network.activation
+    if activation.degree is None:
+        raise ValueError(f"activation {activation.name} has no exact rational values")
+    if activation.has_kink and isinstance(activation.slope, float):
+        activation = leaky_relu(exact_number(activation.slope))
+    return Network(
+        [exact_array(W) for W in network.weights],
+        activation,
+        [_exact_rule(rule) for rule in network.feedback],
+        [None if b is None else exact_array(b) for b in network.biases],
+    )
+
+
+def _exact_rule(rule: FeedbackRule) -> FeedbackRule:
+    match rule:
+        case FeedbackAlignment():
+            return FeedbackAlignment(exact_array(rule.B))
+        case DirectFeedback():
+            return DirectFeedback(exact_array(rule.B))
+        case AdaptiveFeedback():
+            kappa = exact_number(float(rule.kappa))
+            return AdaptiveFeedback(kappa, exact_array(rule.B_start), exact_array(rule.W_start))
+    if rule.name in ("backprop", "sign-fa"):
+        return rule
+    raise ValueError(f"the rule {rule.name!r} is a user's own, which may not be rational")

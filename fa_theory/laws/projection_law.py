@@ -1,0 +1,57 @@
+"""projection-law: what the updates of the first layer cannot reach stays as it was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fa_theory.backend import Array, machine_epsilon, to_numpy
+from fa_theory.model import DirectFeedback, FeedbackAlignment, Network, spectrum
+
+Host = np.ndarray[Any, Any]
+
+
+def unseen_inputs(network: Network, X: Array) -> Host:
+    """Return W_1 (I - P_X), (n_1, d), with P_X the projector on the row space of X; constant for any rule.
+
+    Notes
+    -----
+    Statement projection-law (own).
+    """
+    W, basis = to_numpy(network.weights[0]), spectrum(X).row_basis
+    return np.asarray(W - (W @ basis.T) @ basis)
+
+
+def feedback_range(network: Network) -> Host:
+    """Return U, an orthonormal basis, (n_1, r), of the range of B_2 B_3 ... B_L (of B_2 under DFA).
+
+    Raises
+    ------
+    ValueError
+        If the feedback is not fixed (FA or DFA).
+    """
+    rules = network.feedback
+    if not all(isinstance(rule, FeedbackAlignment | DirectFeedback) for rule in rules):
+        raise ValueError(f"feedback must be fixed (fa or dfa), got {network.rule_name}")
+    matrices = [to_numpy(matrix) for matrix in network.matrices()]
+    product = matrices[0] if rules[0].direct else np.linalg.multi_dot([*matrices, np.eye(matrices[-1].shape[1])])
+    left, singular, _ = np.linalg.svd(product, full_matrices=False)
+    rank = int(np.sum(singular > max(product.shape) * machine_epsilon(network.weights[0]) * singular[0]))
+    return np.asarray(left[:, :rank])
+
+
+def unreached_neurons(network: Network) -> Host:
+    """Return (I - U U^T) (W_1, b_1), (n_1, d) or (n_1, d + 1), U = `feedback_range`; constant in linear networks.
+
+    Raises
+    ------
+    ValueError
+        If the feedback is not fixed (FA or DFA).
+
+    Notes
+    -----
+    Statement projection-law (own).
+    """
+    W, U = to_numpy(network.first_layer_weights()), feedback_range(network)
+    return np.asarray(W - U @ (U.T @ W))

@@ -1,0 +1,55 @@
+"""Networks, problems, activations, losses, feedback rules, initialisations and start states."""
+
+from fa_theory.model.activations import Activation, activation, leaky_relu, linear, power, relu, tanh
+from fa_theory.model.feedback import (
+    AdaptiveFeedback,
+    Backprop,
+    DirectFeedback,
+    FeedbackAlignment,
+    FeedbackRule,
+    PotentialFeedback,
+    SignFeedback,
+    feedback_rules,
+)
+from fa_theory.model.initialise import INITIALISATIONS, initialise
+from fa_theory.model.losses import LOSSES, Loss, cross_entropy, exponential, logistic, loss, squared
+from fa_theory.model.network import Network, Parameters
+from fa_theory.model.problem import Margin, Problem, Spectrum, max_margin, spectrum
+from fa_theory.model.state import State, load_state, save_state
+
+__all__ = [
+    "INITIALISATIONS",
+    "LOSSES",
+    "Activation",
+    "AdaptiveFeedback",
+    "Backprop",
+    "DirectFeedback",
+    "FeedbackAlignment",
+    "FeedbackRule",
+    "Loss",
+    "Margin",
+    "Network",
+    "Parameters",
+    "PotentialFeedback",
+    "Problem",
+    "SignFeedback",
+    "Spectrum",
+    "State",
+    "activation",
+    "cross_entropy",
+    "exponential",
+    "feedback_rules",
+    "initialise",
+    "leaky_relu",
+    "linear",
+    "load_state",
+    "logistic",
+    "loss",
+    "max_margin",
+    "power",
+    "relu",
+    "save_state",
+    "spectrum",
+    "squared",
+    "tanh",
+]

@@ -1,0 +1,146 @@
+"""Activations phi, with their degree of homogeneity p: phi'(z) z = p phi(z) for every z."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from fa_theory.backend import Array, namespace
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An activation function with what the theory needs to know of it.
+
+    Attributes
+    ----------
+    name : str
+        The name by which `activation` finds it, for example ``"leaky_relu:0.2"``.
+    function, derivative : callable
+        phi and phi', elementwise, in any array namespace. At a kink phi' takes its value from the left.
+    degree : int or None
+        The degree p of positive homogeneity; None when phi is not homogeneous (tanh), and then no neuron law holds.
+    slope : float or None
+        For piecewise-linear phi(z) = max(z, slope z): the slope for z < 0 (1: linear, 0: ReLU). None otherwise.
+    """
+
+    name: str
+    function: Callable[[Array], Array]
+    derivative: Callable[[Array], Array]
+    degree: int | None
+    slope: Any = None
+
+    @property
+    def has_kink(self) -> bool:
+        """Whether phi' jumps at zero, so that a flow must be solved in Filippov's sense."""
+        return self.slope is not None and self.slope != 1
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether phi is the identity."""
+        return self.slope is not None and self.slope == 1
+
+
+def _rectified(z: Array, slope: Any) -> Array:
+    return z * _rectified_slope(z, slope)
+
+
+def _rectified_slope(z: Array, slope: Any) -> Array:
+    xp = namespace(z)
+    one = z * 0 + 1
+    return xp.where(z > 0, one, slope * one)
+
+
+def _identity(z: Array) -> Array:
+    return z
+
+
+def _ones(z: Array) -> Array:
+    return z * 0 + 1
+
+
+def _power(z: Array, degree: int) -> Array:
+    return z**degree
+
+
+def _power_slope(z: Array, degree: int) -> Array:
+    return degree * z ** (degree - 1)
+
+
+def _tanh(z: Array) -> Array:
+    return namespace(z).tanh(z)
+
+
+def _tanh_slope(z: Array) -> Array:
+    return 1 - _tanh(z) ** 2
+
+
+linear = Activation("linear", _identity, _ones, degree=1, slope=1)
+"""phi(z) = z."""
+
+tanh = Activation("tanh", _tanh, _tanh_slope, degree=None)
+"""phi(z) = tanh z: not homogeneous, the negative control of the neuron law."""
+
+
+def leaky_relu(slope: Any) -> Activation:
+    """phi(z) = max(z, slope z), 0 < slope <= 1 (slope 1 is linear); a rational slope keeps exact arithmetic exact.
+
+    Raises
+    ------
+    ValueError
+        If the slope is outside (0, 1].
+    """
+    if not 0 < slope <= 1:
+        raise ValueError(f"leaky_relu slope must lie in (0, 1], got {slope} (use 'relu' for slope 0)")
+    if slope == 1:
+        return linear
+    return Activation(
+        f"leaky_relu:{slope}", partial(_rectified, slope=slope), partial(_rectified_slope, slope=slope), 1, slope
+    )
+
+
+relu = Activation("relu", partial(_rectified, slope=0), partial(_rectified_slope, slope=0), degree=1, slope=0)
+"""phi(z) = max(z, 0)."""
+
+
+def power(degree: int) -> Activation:
+    """phi(z) = z**degree, homogeneous of that degree, which must be an integer >= 2.
+
+    Raises
+    ------
+    ValueError
+        If the degree is not an integer >= 2.
+    """
+    if int(degree) != degree or degree < 2:
+        raise ValueError(f"power degree must be an integer >= 2, got {degree}")
+    degree = int(degree)
+    return Activation(f"power:{degree}", partial(_power, degree=degree), partial(_power_slope, degree=degree), degree)
+
+
+_PLAIN = {"linear": linear, "relu": relu, "tanh": tanh}
+_WITH_NUMBER: dict[str, Callable[[float], Activation]] = {
+    "leaky_relu": leaky_relu,
+    "power": power,  # type: ignore[dict-item]
+}
+
+
+def activation(name: str) -> Activation:
+    """Find an activation by name: ``linear``, ``relu``, ``tanh``, ``leaky_relu:A`` or ``power:K``.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name, or its number is missing or out of range.
+    """
+    kind, _, number = name.partition(":")
+    if kind in _PLAIN and not number:
+        return _PLAIN[kind]
+    if kind in _WITH_NUMBER and number:
+        try:
+            value = float(number)
+        except ValueError:
+            raise ValueError(f"activation {name!r}: {number!r} is not a number") from None
+        return _WITH_NUMBER[kind](value)
+    raise ValueError(f"activation must be one of linear, relu, tanh, leaky_relu:A, power:K, got {name!r}")

@@ -1,0 +1,149 @@
+"""The statements of the theory that this version checks: identifiers, titles and who claims what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PAPER = (
+    "Z. Robertson and O. Koyejo, Implicit Regularization in Feedback Alignment Learning Mechanisms for Neural "
+    "Networks, ICML 2024 (arXiv:2306.01870)"
+)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of the theory.
+
+    Attributes
+    ----------
+    id : str
+        Its identifier, used for files, functions and reports alike.
+    title : str
+        A short name.
+    source : str
+        ``"paper"``: claimed by Robertson and Koyejo (2024), with this project's constants and assumptions;
+        ``"own"``: this project's own.
+    claim : str
+        What it says, in plain text.
+    evidence : tuple of str
+        The kinds of evidence that this version can give for it.
+    """
+
+    id: str
+    title: str
+    source: str
+    claim: str
+    evidence: tuple[str, ...]
+
+
+_FLOAT = ("float-checked",)
+
+STATEMENTS = {
+    each.id: each
+    for each in (
+        Statement(
+            "neuron-identity",
+            "Neuron identity",
+            "paper",
+            "For every hidden neuron i of layer l, d/dt 1/2 (|W_l[i,:]|^2 + b_l[i]^2) = p <M_{l+1}[i,:], d/dt W_{l+1}[:,i]>, "
+            "for any feedback matrix that is the same for all samples, any loss, data and depth.",
+            _FLOAT,
+        ),
+        Statement(
+            "neuron-law",
+            "Neuron conservation law",
+            "paper",
+            "C_i = 1/2 (|W_l[i,:]|^2 + b_l[i]^2) - p Psi_i(W_{l+1}[:,i]) is constant along the flow. The paper states it "
+            "for FA; the form with a potential Psi is this project's own.",
+            _FLOAT,
+        ),
+        Statement(
+            "matrix-law",
+            "Matrix conservation law",
+            "own",
+            "In linear networks W_l W_l^T + b_l b_l^T - B W_{l+1} - W_{l+1}^T B^T is constant under FA, with the "
+            "corresponding quadratic forms for backprop and adaFA, and between sign changes for sign-FA.",
+            _FLOAT,
+        ),
+        Statement(
+            "projection-law",
+            "Projection laws",
+            "own",
+            "W_1 (I - P_X) is constant for any rule and activation; in linear networks under FA so is (I - U U^T) W_1, "
+            "with U a basis of the range of B_2 B_3 ... B_L.",
+            _FLOAT,
+        ),
+        Statement(
+            "bregman-drift",
+            "Drift of the neuron law in one step",
+            "own",
+            "One step of gradient descent or SGD changes C_i by exactly 1/2 eta^2 |F_l[i,:]|^2 (and the bias part) minus "
+            "p times the Bregman divergence of Psi between the outgoing weights after and before.",
+            ("exact",),
+        ),
+        Statement(
+            "dissipation-split",
+            "Split of the loss's decay",
+            "paper",
+            "dL/dt = -|G_L|^2 - sum_l <G_l, F_l>, and <G, F> = 1/2 (|G|^2 + |F|^2 - |G - F|^2): gradient, feedback and "
+            "alignment components. The paper splits the dynamics in these three; this form of it is the project's.",
+            _FLOAT,
+        ),
+        Statement(
+            "descent",
+            "Aligned starts descend",
+            "own",
+            "Two layers, scalar output, degree one: if all C_i <= 0 at the start (linear: if their sum is), the loss never "
+            "increases, for any data and loss, and alignment dominates with c = min |C_i| / |M_i|^2 (FA, sign-FA).",
+            _FLOAT,
+        ),
+        Statement(
+            "exponential-decay",
+            "Exponential decay of the squared loss",
+            "paper",
+            "Squared loss, leaky ReLU of slope a, independent samples, aligned start: L(t) <= L(0) exp(-2 a^2 s "
+            "lambda_min(X X^T / N) t). Linear: any data, for the excess loss, with the smallest non-zero eigenvalue. "
+            "The paper claims exponential decay under alignment dominance; the constants are this project's.",
+            _FLOAT,
+        ),
+        Statement(
+            "separable-decay",
+            "Decay of the loss on separable data",
+            "paper",
+            "Exponential and logistic loss on data with margin gamma > 0, aligned start: L decays at least as the solution "
+            "of dL/dt = -rho L^2 (exponential) or d sigma/dt = -(rho/N) (1 - exp(-sigma))^2, sigma = N L (logistic), "
+            "rho = a^2 gamma^2 s. The paper claims generalised decay for separable data; the constants are this project's.",
+            _FLOAT,
+        ),
+        Statement(
+            "multi-output-decay",
+            "Exponential decay with several outputs",
+            "own",
+            "Two-layer linear FA with m outputs, squared loss, B of full column rank: if a0 = 1/2 lambda_min(-U^T C U) > 0, "
+            "then L - L* <= V(0) / lambda_min(B^T B) exp(-2 a0 lambda t).",
+            _FLOAT,
+        ),
+    )
+}
+
+
+def cite(statement_id: str) -> str:
+    """Return how to cite a statement: the paper's reference, or that the statement is this project's own.
+
+    Raises
+    ------
+    ValueError
+        If there is no statement of that id.
+
+    Examples
+    --------
+    >>> print(cite("matrix-law"))
+    matrix-law (Matrix conservation law): this project's own statement, not from the paper.
+    """
+    if statement_id not in STATEMENTS:
+        raise ValueError(f"statement must be one of {', '.join(STATEMENTS)}, got {statement_id!r}")
+    statement = STATEMENTS[statement_id]
+    source = PAPER + "; constants and assumptions as in fa_theory" if statement.source == "paper" else (
+        "this project's own statement, not from the paper"
+    )
+    return f"{statement.id} ({statement.title}): {source}."

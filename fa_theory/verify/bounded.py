@@ -1,0 +1,91 @@
+"""Bounds against trajectories: the loss is compared at every recorded time, errors taken into account."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fa_theory.backend import machine_epsilon
+from fa_theory.bounds import Bound
+from fa_theory.dynamics import Trajectory, dissipation
+from fa_theory.verify.verdict import Verdict, first_failure, not_applicable, yes_or_no
+
+
+def assess_bound(bound: Bound, trajectory: Trajectory) -> Verdict:
+    """Judge a bound on a trajectory.
+
+    At each time after the start the slack, bound minus loss, must be at least the loss's error estimate plus the
+    bound's own rounding for the bound to hold; where the loss exceeds the bound by more than that it is refuted; else
+    the verdict is undecided. At the start the two may be equal.
+    """
+    failure = first_failure(
+        *bound.assumptions, yes_or_no("continuous-time flow", trajectory.method == "flow", f"method {trajectory.method}")
+    )
+    if failure is not None:
+        return not_applicable(bound.id, failure)
+    values = bound(trajectory.t)
+    slack = values - (trajectory.loss - bound.floor)
+    tolerance = trajectory.error + bound.rounding * values
+    later = trajectory.t > 0
+    if not later.any():
+        return Verdict(bound.id, "undecided", None, None, f"nothing was recorded after the start ({trajectory.outcome})")
+    relative = np.divide(slack, values, out=np.full_like(slack, -1.0), where=values > 0)
+    margin = float(np.min(relative[later]))
+    if np.any(slack < -tolerance):
+        worst = int(np.argmin(relative))
+        detail = f"the loss exceeds the bound by {-slack[worst]:.3g} at t = {trajectory.t[worst]:.4g}"
+        return Verdict(bound.id, "refuted", "float-checked", float(relative[worst]), detail)
+    unsure = later & (slack < tolerance)
+    if np.any(unsure):
+        first = trajectory.t[unsure][0]
+        detail = f"from t = {first:.4g} on the error estimate {np.max(tolerance[unsure]):.2e} exceeds the slack"
+        return Verdict(bound.id, "undecided", "float-checked", margin, detail)
+    detail = f"{int(np.sum(later))} times{_tightness(bound, trajectory, values)}"
+    if trajectory.outcome != "completed":
+        detail += f"; the run ended early: {trajectory.outcome}"
+    return Verdict(bound.id, "holds", "float-checked", margin, detail)
+
+
+def _tightness(bound: Bound, trajectory: Trajectory, values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> str:
+    """Say how many times faster the loss decays than the bound, in logarithms at the end."""
+    observed = trajectory.loss - bound.floor
+    if not (0 < observed[-1] < observed[0] and 0 < values[-1] < values[0]):
+        return ""
+    ratio = np.log(observed[0] / observed[-1]) / np.log(values[0] / values[-1])
+    return f"; at the end log-decay {ratio:.3g} times the bound's"
+
+
+def assess_descent(bound: Bound, trajectory: Trajectory) -> Verdict:
+    """Judge statement descent: never above the start, never rising, and dominance at least as predicted."""
+    verdict = assess_bound(bound, trajectory)
+    if verdict.verdict not in ("holds", "undecided") or verdict.evidence is None:
+        return verdict
+    rise = np.diff(trajectory.loss) - trajectory.error[1:] - trajectory.error[:-1]
+    if np.any(rise > 0):
+        worst = int(np.argmax(rise))
+        detail = f"the loss rises by {rise[worst]:.3g} between t = {trajectory.t[worst]:.4g} and the next recorded time"
+        return Verdict(bound.id, "refuted", "float-checked", -float(rise[worst]) / float(trajectory.loss[0]), detail)
+    measured = smallest_dominance(trajectory)
+    detail = "never rises" + (f"; dominance <G,F>/|F|^2 at least {measured:.4g} along the run" if measured is not None else "")
+    predicted = bound.constants.get("dominance")
+    if measured is not None and predicted is not None:
+        detail += f", predicted at least {predicted:.4g}"
+        allowed = 1e3 * machine_epsilon(trajectory.problem.X) * trajectory.problem.n_samples
+        gap = trajectory.error[-1] / max(float(trajectory.loss[0]), 1e-300) + allowed
+        if measured < predicted * (1 - gap) - allowed:
+            return Verdict(bound.id, "refuted", "float-checked", measured / predicted - 1, detail)
+    return Verdict(bound.id, verdict.verdict, verdict.evidence, verdict.margin, detail)
+
+
+def smallest_dominance(trajectory: Trajectory) -> float | None:
+    """Return the smallest <G_l, F_l> / |F_l|^2 over hidden layers and recorded times (None if all F_l are zero).
+
+    Layers whose F_l is zero up to rounding (its terms cancel to a millionth of the precision) are left out.
+    """
+    smallest: float | None = None
+    eps = machine_epsilon(trajectory.problem.X)
+    for k in range(len(trajectory.t)):
+        split = dissipation(trajectory.network_at(k), trajectory.problem, trajectory.slopes_at(k))
+        for layer in split.layers[:-1]:
+            if layer.dominance is not None and layer.feedback > (1e6 * eps) ** 2 * layer.feedback_size:
+                smallest = layer.dominance if smallest is None else min(smallest, layer.dominance)
+    return smallest

@@ -1,0 +1,92 @@
+"""Identities that hold at every state or in every step: neuron-identity, dissipation-split, bregman-drift."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fa_theory.backend import machine_epsilon, namespace, to_numpy
+from fa_theory.dynamics import Trajectory, dissipation, forward, minibatches
+from fa_theory.laws import bregman_drift, exact_array, exact_network, exact_number, layers_with_potential, neuron_identity
+from fa_theory.model import Network, PotentialFeedback, Problem
+from fa_theory.verify.verdict import Verdict, first_failure, judge_deviation, not_applicable, yes_or_no
+
+_EXACT_STEPS = 2
+_EXACT_BATCH = 16
+
+
+def _rounding(network: Network, problem: Problem) -> float:
+    """Bound the relative rounding of one forward and backward pass: eps times the lengths of its sums."""
+    return 4 * machine_epsilon(problem.X) * (problem.n_samples + sum(network.widths))
+
+
+def assess_neuron_identity(trajectory: Trajectory) -> Verdict:
+    """Judge statement neuron-identity at every recorded state, to rounding."""
+    network, problem = trajectory.network, trajectory.problem
+    failure = first_failure(
+        yes_or_no("homogeneous activation", network.activation.degree is not None, network.activation.name)
+    )
+    if failure is not None:
+        return not_applicable("neuron-identity", failure)
+    worst = 0.0
+    allowed = _rounding(network, problem)
+    for k in range(len(trajectory.t)):
+        now, slopes = trajectory.network_at(k), trajectory.slopes_at(k)
+        errors = problem.loss.derivative(forward(now, problem.X, slopes).output, problem.Y)
+        for identity in neuron_identity(now, problem.X, errors, slopes):
+            gap, size = to_numpy(abs(identity.left - identity.right)), to_numpy(identity.size)
+            worst = max(worst, float(np.max(np.divide(gap, size, out=np.zeros_like(gap), where=size > 0))))
+    detail = f"largest relative gap {worst:.2e} over {len(trajectory.t)} states, rounding {allowed:.2e}"
+    if len(layers_with_potential(network)) < network.depth - 1:
+        detail += "; last hidden layer only (direct feedback)"
+    return judge_deviation("neuron-identity", worst, allowed, detail)
+
+
+def assess_dissipation_split(trajectory: Trajectory) -> Verdict:
+    """Judge statement dissipation-split at every recorded state against a forward-mode derivative of the loss."""
+    network, problem = trajectory.network, trajectory.problem
+    allowed = _rounding(network, problem)
+    worst, negative = 0.0, 0
+    for k in range(len(trajectory.t)):
+        split = dissipation(trajectory.network_at(k), problem, trajectory.slopes_at(k))
+        if split.size > 0:
+            worst = max(worst, abs(split.rate - split.predicted_rate) / split.size)
+        negative += any(layer.alignment < 0 for layer in split.layers[:-1])
+    detail = (
+        f"largest relative gap {worst:.2e} over {len(trajectory.t)} states, rounding {allowed:.2e}; "
+        f"alignment fails at {negative}"
+    )
+    return judge_deviation("dissipation-split", worst, allowed, detail)
+
+
+def assess_bregman_drift(network: Network, problem: Problem, step_size: float, seed: int) -> Verdict:
+    """Judge statement bregman-drift on SGD steps from this start, in exact rational arithmetic.
+
+    The start's floats are taken as the rationals that they are, and so are the errors e, which are evaluated in
+    floating point (the statement holds for any e): the two sides of every step are compared for equality.
+    """
+    user_rule = any(isinstance(rule, PotentialFeedback) for rule in network.feedback)
+    failure = first_failure(
+        yes_or_no("homogeneous activation", network.activation.degree is not None, network.activation.name),
+        yes_or_no("a built-in rule (a user's own may not be rational)", not user_rule, network.rule_name),
+    )
+    if failure is not None:
+        return not_applicable("bregman-drift", failure)
+    exact, eta = exact_network(network), exact_number(step_size)
+    batches = minibatches(problem.n_samples, min(_EXACT_BATCH, problem.n_samples), seed)
+    xp = namespace(problem.X)
+    wrong, compared = 0, 0
+    for _ in range(_EXACT_STEPS):
+        chosen = xp.asarray(next(batches))
+        X = exact_array(xp.take(problem.X, chosen, axis=0))
+        output = forward(exact, X).output.astype(float)
+        labels = to_numpy(xp.take(problem.Y, chosen, axis=0)).astype(float)
+        errors = problem.loss.derivative(output, labels)
+        if not np.all(np.isfinite(errors)):
+            break
+        exact, drifts = bregman_drift(exact, X, exact_array(errors), eta)
+        for drift in drifts:
+            wrong += int(np.sum(drift.observed != drift.predicted))
+            compared += len(drift.observed)
+    verdict = "undecided" if compared == 0 else "refuted" if wrong else "holds"
+    detail = f"{compared} equations over {_EXACT_STEPS} SGD steps of size {step_size:g} in rationals, {wrong} unequal"
+    return Verdict("bregman-drift", verdict, "exact" if compared else None, -1.0 if wrong else 1.0, detail)

@@ -1,0 +1,128 @@
+"""Instances: a network, a problem and how to run them, from a data table or a state file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fa_theory.data import Table, load_iris, make_dataset, read_csv
+from fa_theory.model import Network, Problem, feedback_rules, initialise, load_state
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A network with a problem and the options of its run.
+
+    Attributes
+    ----------
+    name : str
+        A short name for tables and files.
+    network : Network
+        The start.
+    problem : Problem
+        Data and loss.
+    run : dict
+        Keyword arguments of `fa_theory.simulate`.
+    description : dict
+        Where data and start come from: JSON values, enough to make the instance again.
+    """
+
+    name: str
+    network: Network
+    problem: Problem
+    run: dict[str, Any]
+    description: dict[str, Any]
+
+
+def instance_from_data(
+    *,
+    data: str | os.PathLike[str] | None = None,
+    target: str | None = None,
+    standardize: bool = False,
+    rows: Sequence[int] | None = None,
+    rule: str = "fa",
+    activation: str = "linear",
+    loss: str = "squared",
+    width: int = 10,
+    depth: int = 2,
+    biases: bool = False,
+    init: str = "aligned",
+    alignment: float = 1.0,
+    seed: int = 0,
+    run: dict[str, Any] | None = None,
+    name: str | None = None,
+) -> Instance:
+    """Make an instance from a CSV file, or from the embedded iris data when `data` is None.
+
+    Parameters
+    ----------
+    data : path, optional
+        A CSV file with a header; every column but the target must be numeric.
+    target : str, optional
+        The label column, or ``COLUMN=VALUE`` for one value against the rest. For iris the default is petal_width
+        (squared loss), species=setosa (logistic, exponential) or species (cross_entropy).
+    standardize : bool
+        Whether features are centred and divided by their standard deviations (recorded in the description).
+    rows : sequence of int, optional
+        Use these samples only (counted from 0).
+    rule, activation, loss : str
+        Names, as on the command line.
+    width, depth : int
+        Neurons in each hidden layer, and the number of layers of weights.
+    biases : bool
+        Whether every layer has a trained bias.
+    init, alignment, seed
+        See `fa_theory.model.initialise`.
+    run : dict, optional
+        Keyword arguments of `fa_theory.simulate`.
+    name : str, optional
+        A short name.
+
+    Raises
+    ------
+    ValueError, OSError
+        If the file cannot be used, or an argument is out of range.
+    """
+    if width < 1:
+        raise ValueError(f"width must be at least 1, got {width}")
+    if depth < 2:
+        raise ValueError(f"depth must be at least 2, got {depth}")
+    table: Table = load_iris() if data is None else read_csv(data)
+    dataset = make_dataset(table, target, loss, standardize=standardize, rows=rows)
+    problem = Problem(dataset.X, dataset.Y, loss)
+    widths = (dataset.X.shape[1], *[width] * (depth - 1), dataset.Y.shape[1])
+    network = initialise(init, widths, activation, rule, seed=seed, biases=biases, alignment=alignment)
+    description: dict[str, Any] = {
+        "data": dataset.name,
+        "features": list(dataset.features),
+        "targets": list(dataset.targets),
+        "transforms": list(dataset.transforms),
+        "init": init,
+        "seed": seed,
+    }
+    if init == "aligned":
+        description["alignment"] = alignment
+    return Instance(name or f"{dataset.name} {rule}", network, problem, dict(run or {}), description)
+
+
+def instance_from_state(
+    state: str | os.PathLike[str],
+    *,
+    rule: str = "fa",
+    activation: str = "linear",
+    loss: str = "squared",
+    run: dict[str, Any] | None = None,
+) -> Instance:
+    """Make an instance from a state file; rule, activation and loss are not in the file and are given here.
+
+    Raises
+    ------
+    ValueError, OSError
+        If the file cannot be used, or does not fit the rule or the loss.
+    """
+    arrays = load_state(state)
+    network = Network(arrays.weights, activation, feedback_rules(rule, arrays.weights, arrays.matrices), arrays.biases)
+    problem = Problem(arrays.X, arrays.Y, loss)
+    return Instance(f"{os.path.basename(state)} {rule}", network, problem, dict(run or {}), {"state": os.fspath(state)})

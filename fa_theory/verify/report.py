@@ -1,0 +1,153 @@
+"""Run an instance and judge every statement on it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fa_theory.bounds import BOUNDS, Bound
+from fa_theory.dynamics import OUTCOMES, Progress, Trajectory, simulate
+from fa_theory.model import Network, Problem
+from fa_theory.verify.bounded import assess_bound, assess_descent
+from fa_theory.verify.conserved import assess_matrix_law, assess_neuron_law, assess_projection_law
+from fa_theory.verify.identities import assess_bregman_drift, assess_dissipation_split, assess_neuron_identity
+from fa_theory.verify.instance import Instance
+from fa_theory.verify.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Report:
+    """The run of an instance, its bounds and a verdict on every statement.
+
+    Attributes
+    ----------
+    instance : Instance
+        What was run.
+    trajectory : Trajectory
+        The run.
+    bounds : tuple of Bound
+        All bounds, applicable or not.
+    verdicts : tuple of Verdict
+        One for each statement, in the order of `fa_theory.statements.STATEMENTS`.
+    """
+
+    instance: Instance
+    trajectory: Trajectory
+    bounds: tuple[Bound, ...]
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def refuted(self) -> bool:
+        """Whether any statement is refuted."""
+        return any(verdict.verdict == "refuted" for verdict in self.verdicts)
+
+    def verdict(self, statement: str) -> Verdict:
+        """Return the verdict on the statement of this id."""
+        return next(verdict for verdict in self.verdicts if verdict.id == statement)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON values: instance, trajectory, bounds and results."""
+        return {
+            "instance": describe(self.instance),
+            "trajectory": trajectory_json(self.trajectory),
+            "bounds": [bound_json(bound, self.trajectory.t.tolist()) for bound in self.bounds],
+            "results": [asdict(verdict) for verdict in self.verdicts],
+        }
+
+
+def run_instance(instance: Instance, progress: Progress | None = None) -> Report:
+    """Simulate an instance, evaluate its bounds and judge every statement."""
+    network, problem = instance.network, instance.problem
+    trajectory = simulate(network, problem, progress=progress, **instance.run)
+    bounds = tuple(calculate(network, problem) for calculate in BOUNDS)
+    step_size = float(instance.run.get("step_size", 0.1))
+    verdicts = [
+        assess_neuron_identity(trajectory),
+        assess_neuron_law(trajectory),
+        assess_matrix_law(trajectory),
+        assess_projection_law(trajectory),
+        assess_bregman_drift(network, problem, step_size, int(instance.run.get("seed", 0))),
+        assess_dissipation_split(trajectory),
+        *(
+            assess_descent(bound, trajectory) if bound.id == "descent" else assess_bound(bound, trajectory)
+            for bound in bounds
+        ),
+    ]
+    return Report(instance, trajectory, bounds, tuple(verdicts))
+
+
+def verify(network: Network, problem: Problem, *, progress: Progress | None = None, **run: Any) -> Report:
+    """Simulate a network on a problem and judge every statement of the theory on the run.
+
+    Parameters
+    ----------
+    network, problem
+        Start and data.
+    progress : callable, optional
+        Called with the finished fraction of the present run.
+    **run
+        Keyword arguments of `fa_theory.simulate`: method, time, steps, step_size, points, accuracy, ...
+
+    Returns
+    -------
+    Report
+        With a verdict for every statement; ``report.to_json()`` has what the command line writes.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or network and problem do not fit each other.
+    """
+    return run_instance(Instance("instance", network, problem, run, {}), progress)
+
+
+def describe(instance: Instance) -> dict[str, Any]:
+    """Return JSON values that record the instance: sizes, names, options, precision and version."""
+    from fa_theory import __version__
+
+    network, problem = instance.network, instance.problem
+    return {
+        "name": instance.name,
+        **instance.description,
+        "samples": problem.n_samples,
+        "widths": list(network.widths),
+        "biases": [b is not None for b in network.biases],
+        "rule": network.rule_name,
+        "activation": network.activation.name,
+        "loss": problem.loss.name,
+        "run": instance.run,
+        "precision": str(problem.X.dtype),
+        "version": __version__,
+    }
+
+
+def trajectory_json(trajectory: Trajectory) -> dict[str, Any]:
+    """Return JSON values of a trajectory."""
+    events = [asdict(event) for event in trajectory.events]
+    return {
+        "t": trajectory.t.tolist(),
+        "loss": trajectory.loss.tolist(),
+        "error": trajectory.error.tolist(),
+        "method": trajectory.method,
+        "options": trajectory.options,
+        "outcome": trajectory.outcome,
+        "outcome_text": OUTCOMES[trajectory.outcome],
+        "unique": trajectory.unique,
+        "n_steps": trajectory.n_steps,
+        "events": events,
+    }
+
+
+def bound_json(bound: Bound, times: list[float]) -> dict[str, Any]:
+    """Return JSON values of a bound, with its curve at the given times where it applies."""
+    return {
+        "id": bound.id,
+        "applicable": bound.applicable,
+        "assumptions": [asdict(assumption) for assumption in bound.assumptions],
+        "rate": bound.rate if bound.applicable else None,
+        "t": times if bound.applicable else [],
+        "value": bound(times).tolist() if bound.applicable else [],
+        "quantity": bound.quantity,
+        "floor": bound.floor,
+        "constants": bound.constants,
+    }

@@ -1,0 +1,122 @@
+"""The standard suite: runs over Fisher's iris that between them exercise every statement, and their summary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from fa_theory.statements import STATEMENTS
+from fa_theory.verify.instance import Instance, instance_from_data
+from fa_theory.verify.report import Report, run_instance
+from fa_theory.verify.verdict import VERDICTS
+
+RULES = ("fa", "sign-fa", "adafa:1", "backprop")
+
+_FLOWERS = (0, 60, 100, 120)
+"""One setosa, one versicolor and two virginica: with a bias, five inputs for four independent samples."""
+
+
+def standard_suite(seed: int = 0) -> tuple[Instance, ...]:
+    """Return the instances of the standard suite over iris; features are standardised throughout.
+
+    For FA, sign-FA, adaFA(1) and backprop: petal width by a linear network (exponential-decay on the excess loss), four
+    flowers by leaky ReLU with biases (exponential-decay with kinks), setosa against the rest with logistic loss
+    (separable-decay). For FA: exponential loss, three species at once (multi-output-decay), and networks of four layers.
+    """
+
+    def instance(name: str, **options: object) -> Instance:
+        return instance_from_data(name=name, standardize=True, seed=seed, **options)  # type: ignore[arg-type]
+
+    suite = []
+    for rule in RULES:
+        suite += [
+            instance(f"petal width, linear, {rule}", rule=rule, run={"time": 10.0}),
+            instance(
+                f"four flowers, leaky, {rule}",
+                rule=rule,
+                activation="leaky_relu:0.5",
+                biases=True,
+                rows=_FLOWERS,
+                run={"time": 20.0},
+            ),
+            instance(
+                f"setosa, leaky, logistic, {rule}",
+                rule=rule,
+                activation="leaky_relu:0.2",
+                loss="logistic",
+                run={"time": 20.0},
+            ),
+        ]
+    suite += [
+        instance("setosa, leaky, exponential, fa", activation="leaky_relu:0.2", loss="exponential", run={"time": 20.0}),
+        instance("three species, linear, fa", target="species", alignment=10.0, run={"time": 20.0}),
+        instance("petal width, linear, four layers, fa", depth=4, width=6, biases=True, run={"time": 5.0}),
+        instance(
+            "three species, leaky, four layers, sgd",
+            target="species",
+            loss="cross_entropy",
+            activation="leaky_relu:0.2",
+            depth=4,
+            width=6,
+            run={"method": "sgd", "steps": 300, "step_size": 0.05, "batch_size": 16, "seed": seed},
+        ),
+    ]
+    return tuple(suite)
+
+
+def run_suite(
+    instances: Iterable[Instance], progress: Callable[[Instance, float], None] | None = None
+) -> Iterator[Report]:
+    """Run instances one after another and yield each report when it is finished."""
+    for instance in instances:
+        yield run_instance(instance, None if progress is None else _for_instance(progress, instance))
+
+
+def _for_instance(progress: Callable[[Instance, float], None], instance: Instance) -> Callable[[float], None]:
+    return lambda fraction: progress(instance, fraction)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The verdicts of several runs on one statement.
+
+    Attributes
+    ----------
+    id : str
+        The statement's id.
+    verdict : str
+        The gravest verdict of all runs: refuted, else undecided, else holds, else not applicable.
+    evidence : str or None
+        The evidence of the runs that hold, weakest first if they differ.
+    margin : float or None
+        The smallest margin of the runs with that verdict.
+    detail : str
+        In how many runs it holds, where the margin is smallest, and in how many it does not apply.
+    """
+
+    id: str
+    verdict: str
+    evidence: str | None
+    margin: float | None
+    detail: str
+
+
+def summarise(reports: Iterable[Report]) -> tuple[Summary, ...]:
+    """Sum up the verdicts of several reports, one row for each statement."""
+    reports = tuple(reports)
+    rows = []
+    for statement in STATEMENTS:
+        found = [(report, report.verdict(statement)) for report in reports]
+        gravest = min((verdict.verdict for _, verdict in found), key=VERDICTS.index)
+        having = [(report, verdict) for report, verdict in found if verdict.verdict == gravest]
+        measured = [(verdict.margin, report) for report, verdict in having if verdict.margin is not None]
+        margin, where = min(measured, key=lambda pair: pair[0]) if measured else (None, having[0][0])
+        evidence = sorted({verdict.evidence for _, verdict in having if verdict.evidence}, reverse=True)
+        absent = sum(verdict.verdict == "not_applicable" for _, verdict in found)
+        detail = f"{gravest.replace('_', ' ')} in {len(having)} of {len(found) - absent or len(found)}"
+        if margin is not None:
+            detail += f", smallest margin: {where.instance.name}"
+        if absent and gravest != "not_applicable":
+            detail += f"; not applicable in {absent}"
+        rows.append(Summary(statement, gravest, ", ".join(evidence) or None, margin, detail))
+    return tuple(rows)

@@ -1,0 +1,65 @@
+"""Verdicts: what is said of a statement on one instance, on what evidence, by what margin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fa_theory.bounds import Assumption
+
+VERDICTS = ("refuted", "undecided", "holds", "not_applicable")
+"""From the one that matters most to the one that matters least when several instances are summed up."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The verdict on one statement for one instance.
+
+    Attributes
+    ----------
+    id : str
+        The statement's id.
+    verdict : str
+        ``"holds"``, ``"refuted"``, ``"not_applicable"`` (an assumption fails: `detail` names it) or ``"undecided"``
+        (the tolerance is larger than the slack, or an assumption cannot be decided at this precision).
+    evidence : str or None
+        ``"float-checked"`` (this instance, in floating point with an error estimate) or ``"exact"`` (rational
+        arithmetic); None unless something was compared.
+    margin : float or None
+        Laws and identities: 1 - deviation / tolerance. Bounds: the smallest (bound - loss) / bound after the start.
+        Not applicable: the margin of the assumption that fails (not positive). None where there is nothing to measure.
+    detail : str
+        One line that says what was found.
+    """
+
+    id: str
+    verdict: str
+    evidence: str | None
+    margin: float | None
+    detail: str
+
+
+def not_applicable(statement: str, assumption: Assumption) -> Verdict:
+    """Return the verdict for a statement of which an assumption fails or cannot be decided."""
+    verdict = "undecided" if assumption.holds is None else "not_applicable"
+    return Verdict(statement, verdict, None, assumption.margin, f"{assumption.name}: {assumption.detail}")
+
+
+def yes_or_no(name: str, holds: bool, detail: str) -> Assumption:
+    """Return an assumption that holds or fails without degrees; its margin is 1 or -1."""
+    return Assumption(name, 1.0 if holds else -1.0, holds, detail)
+
+
+def first_failure(*assumptions: Assumption) -> Assumption | None:
+    """Return the first assumption that fails, else the first that is undecided, else None."""
+    failed = [each for each in assumptions if each.holds is False] + [each for each in assumptions if each.holds is None]
+    return failed[0] if failed else None
+
+
+def judge_deviation(statement: str, deviation: float, tolerance: float, detail: str) -> Verdict:
+    """Judge something that should vanish: within its tolerance it holds, beyond ten times that it is refuted.
+
+    The tolerance is itself an estimate, so that a deviation in between leaves the statement undecided.
+    """
+    verdict = "holds" if deviation <= tolerance else "undecided" if deviation <= 10 * tolerance else "refuted"
+    margin = 1.0 - deviation / tolerance if tolerance > 0 else (1.0 if deviation == 0 else -1.0)
+    return Verdict(statement, verdict, "float-checked", margin, detail)

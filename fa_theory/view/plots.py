@@ -1,0 +1,315 @@
+"""Plots: functions that draw one kind of picture on a Matplotlib Axes and return it.
+
+None of them uses pyplot or changes Matplotlib's settings. Colours are told apart by colour-blind readers (Okabe and
+Ito's palette), and every line also has its own style and marker, so that print in black and white loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from fa_theory.backend import machine_epsilon
+from fa_theory.bounds import Bound
+from fa_theory.dynamics import Trajectory, dissipation
+from fa_theory.statements import STATEMENTS
+from fa_theory.verify import (
+    LawDrift,
+    assess_matrix_law,
+    assess_neuron_law,
+    assess_projection_law,
+    matrix_law_drift,
+    neuron_law_drift,
+    projection_law_drift,
+)
+
+Host = np.ndarray[Any, Any]
+
+COLUMN_WIDTH = 3.4
+"""Inches: one column of a two-column page."""
+
+PRINT_STYLE: dict[Any, Any] = {
+    "axes.grid": True,
+    "axes.labelsize": 8,
+    "axes.linewidth": 0.7,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 8,
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 100,
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "grid.alpha": 0.35,
+    "grid.linewidth": 0.4,
+    "legend.fontsize": 7,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 3.5,
+    "savefig.dpi": 250,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "fa_theory",
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+}
+"""Settings for a picture one column wide; also what makes SVG files the same from run to run."""
+
+
+class _Look(NamedTuple):
+    color: str
+    linestyle: str | tuple[int, tuple[float, ...]]
+    marker: str
+
+
+_LOOKS = (
+    _Look("#0072B2", "-", "o"),
+    _Look("#D55E00", (0, (5, 2)), "s"),
+    _Look("#009E73", (0, (5, 1.5, 1, 1.5)), "^"),
+    _Look("#CC79A7", (0, (2, 1)), "D"),
+    _Look("#000000", (0, (8, 2)), "v"),
+    _Look("#56B4E9", (0, (3, 1, 1, 1, 1, 1)), "P"),
+)
+_MARKS = 8
+"""Markers along a line, enough to tell lines apart without hiding them."""
+
+_LAWS: dict[str, tuple[Callable[[Trajectory], Any], Callable[[Trajectory], LawDrift]]] = {
+    "neuron-law": (assess_neuron_law, neuron_law_drift),
+    "matrix-law": (assess_matrix_law, matrix_law_drift),
+    "projection-law": (assess_projection_law, projection_law_drift),
+}
+
+
+def picture(draw: Callable[[Axes], Axes], *, width: float = COLUMN_WIDTH, height: float = 2.7) -> Figure:
+    """Make a figure of one Axes in `PRINT_STYLE`, of the given size in inches, and let `draw` draw on it."""
+    with rc_context(PRINT_STYLE):
+        figure = Figure(figsize=(width, height))
+        draw(figure.add_subplot())
+    return figure
+
+
+def plot_bound(bound: Bound, trajectory: Trajectory, ax: Axes) -> Axes:
+    """Draw the observed loss and a bound on it against time.
+
+    The scale is logarithmic where the values are positive and span more than a decade. The band is the error estimate
+    of the loss, drawn where it can be seen; what lies inside it is rounding or integration error, and the axis ends
+    where nothing else is left.
+
+    Parameters
+    ----------
+    bound : Bound
+        A bound whose assumptions hold.
+    trajectory : Trajectory
+        The run that the bound is compared with.
+    ax : Axes
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+        The same Axes. Its lines are, in order, the observed loss (or excess loss) and the bound.
+
+    Raises
+    ------
+    ValueError
+        If the bound does not apply.
+    """
+    observed, limit, error = trajectory.loss - bound.floor, bound(trajectory.t), trajectory.error
+    excess = bound.quantity == "excess_loss"
+    if _draw_curve(ax, trajectory.t, observed, "observed", 0) and _draw_curve(
+        ax, trajectory.t, limit, f"bound ({bound.id})", 1
+    ):
+        _scale_to(ax, trajectory.t, observed, limit, error)
+    _describe(ax, f"{STATEMENTS[bound.id].title}\nrule {trajectory.network.rule_name}", trajectory)
+    ax.set_ylabel("excess loss L(t) \N{MINUS SIGN} L*" if excess else "mean loss L(t)")
+    ax.legend(loc="best")
+    return ax
+
+
+def plot_law_drift(trajectory: Trajectory, ax: Axes, laws: Sequence[str] | None = None) -> Axes:
+    """Draw how far the conserved quantities have drifted, and how far integration errors allow them to, against time.
+
+    Drifts below rounding, zeros among them, are drawn at machine epsilon times the size of the quantity's terms.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+        The run.
+    ax : Axes
+        Where to draw.
+    laws : sequence of str, optional
+        Ids among neuron-law, matrix-law and projection-law; by default those that apply to the run.
+
+    Returns
+    -------
+    Axes
+        The same Axes. Its lines are, for each law, the drift and the tolerance.
+
+    Raises
+    ------
+    ValueError
+        If a law has another id.
+    """
+    if laws is None:
+        laws = [law for law, (assess, _) in _LAWS.items() if assess(trajectory).verdict != "not_applicable"]
+    unknown = [law for law in laws if law not in _LAWS]
+    if unknown:
+        raise ValueError(f"laws must be among {', '.join(_LAWS)}, got {unknown[0]!r}")
+    epsilon = machine_epsilon(trajectory.problem.X)
+    for law in laws:
+        look = list(_LAWS).index(law)
+        measured = _LAWS[law][1](trajectory)
+        smallest = epsilon * (measured.size or 1.0)
+        _draw_curve(ax, trajectory.t, np.maximum(measured.drift, smallest), law, look)
+        _draw_tolerance(ax, trajectory.t, np.maximum(measured.tolerance, smallest), look)
+    if laws:
+        ax.plot([], [], color="0.4", linestyle=":", marker="o", markerfacecolor="white", label="tolerance of each law")
+        ax.set_yscale("log")
+        _log_ticks(ax)
+        _make_headroom(ax, 0.12 * (2 + len(laws)))
+        ax.legend(loc="upper left", ncols=2)
+    else:
+        ax.text(0.5, 0.5, "no law applies to this run", transform=ax.transAxes, ha="center")
+    _describe(ax, f"Drift of the conserved quantities\nrule {trajectory.network.rule_name}", trajectory)
+    ax.set_ylabel("largest change since the start")
+    return ax
+
+
+def plot_alignment(trajectory: Trajectory, ax: Axes) -> Axes:
+    """Draw the cosine between update direction F_l and gradient G_l against time, for each hidden layer.
+
+    Crosses mark the times at which alignment dominance fails, <G_l, F_l> <= 0. Layers whose F_l is zero up to rounding
+    are left out at that time.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+        The run.
+    ax : Axes
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+        The same Axes. Its lines are one for each hidden layer, the zero line, and the crosses if there are any.
+    """
+    cosines, fails = alignment_along(trajectory)
+    for layer in range(cosines.shape[1]):
+        _draw_curve(ax, trajectory.t, cosines[:, layer], f"layer {layer + 1}", layer)
+    ax.axhline(0.0, color="black", linewidth=0.8)
+    if fails.any():
+        when, where = np.nonzero(fails)
+        ax.plot(
+            trajectory.t[when],
+            cosines[when, where],
+            color="black",
+            linestyle="none",
+            marker="x",
+            markersize=4.5,
+            label="dominance fails",
+        )
+    ax.set_ylim(-1.08, 1.08)
+    ax.set_yticks([-1.0, -0.5, 0.0, 0.5, 1.0])
+    _describe(ax, f"Alignment of updates with gradients\nrule {trajectory.network.rule_name}", trajectory)
+    ax.set_ylabel("cosine between F and G")
+    ax.legend(loc="best", ncols=2)
+    return ax
+
+
+def alignment_along(trajectory: Trajectory) -> tuple[Host, Host]:
+    """Return the cosine between F_l and G_l along a run, and where alignment dominance fails.
+
+    Returns
+    -------
+    cosines : array, (P, L - 1)
+        For each recorded time and hidden layer; NaN where F_l is zero up to rounding, 0 where only G_l is.
+    fails : bool array, (P, L - 1)
+        Where <G_l, F_l> <= 0 and F_l is not zero.
+    """
+    shape = len(trajectory.t), trajectory.network.depth - 1
+    cosines, fails = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
+    # F's terms may cancel; what is left below a millionth of the precision has no direction
+    cancelled = (1e6 * machine_epsilon(trajectory.problem.X)) ** 2
+    for k in range(shape[0]):
+        split = dissipation(trajectory.network_at(k), trajectory.problem, trajectory.slopes_at(k))
+        for index, layer in enumerate(split.layers[:-1]):
+            if layer.feedback > cancelled * layer.feedback_size:
+                cosines[k, index] = layer.cosine or 0.0
+                fails[k, index] = layer.alignment <= 0
+    return cosines, fails
+
+
+def _draw_curve(ax: Axes, t: Host, values: Host, label: str, look: int) -> bool:
+    """Draw a line in one of the looks; return whether there is anything to see."""
+    color, linestyle, marker = _LOOKS[look % len(_LOOKS)]
+    every = max(1, len(t) // _MARKS)
+    # each line's markers start elsewhere, so that lines on top of each other show both
+    start = look * every // 3 % every if len(t) > _MARKS else 0
+    ax.plot(t, values, color=color, linestyle=linestyle, marker=marker, markevery=(start, every), label=label)
+    return bool(np.isfinite(values).any())
+
+
+def _draw_tolerance(ax: Axes, t: Host, values: Host, look: int) -> None:
+    color, _, marker = _LOOKS[look]
+    every = max(1, len(t) // _MARKS)
+    start = (look + 1) * every // 4 % every if len(t) > _MARKS else 0
+    ax.plot(
+        t,
+        values,
+        color=color,
+        linestyle=":",
+        marker=marker,
+        markerfacecolor="white",
+        markevery=(start, every),
+        linewidth=1.0,
+    )
+
+
+def _scale_to(ax: Axes, t: Host, observed: Host, limit: Host, error: Host) -> None:
+    """Choose the scale, and draw the error estimate where it can be seen."""
+    telling = np.concatenate([np.maximum(observed, error), np.maximum(limit, error)])
+    telling = telling[np.isfinite(telling)]
+    low, high = float(np.min(telling)), float(np.max(telling))
+    logarithmic = low > 0 and high > 10 * low
+    if logarithmic:
+        seen = np.any(error > 0.02 * observed)
+        ax.set_yscale("log")
+        ax.set_ylim(low / 2, high * 2)
+        _log_ticks(ax)
+    else:
+        seen = np.any(error > 0.005 * (high - min(low, 0.0)))
+        ax.set_ylim(min(0.0, 1.05 * low), 1.08 * high if high > 0 else None)
+    if seen:
+        below = np.maximum(observed - error, low / 4) if logarithmic else observed - error
+        ax.fill_between(
+            t, below, observed + error, color=_LOOKS[0].color, alpha=0.25, linewidth=0, label="error estimate"
+        )
+
+
+def _describe(ax: Axes, title: str, trajectory: Trajectory) -> None:
+    ax.set_title(title)
+    steps = "" if trajectory.method == "flow" else f" (steps of {trajectory.options['step_size']:g})"
+    ax.set_xlabel(f"time t{steps}")
+
+
+def _log_ticks(ax: Axes) -> None:
+    """Label decades as 10⁻³ in plain text, which is drawn faster and set more evenly than mathematics."""
+    axis = ax.yaxis
+    axis.set_major_locator(LogLocator(base=10, numticks=7))
+    axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(FuncFormatter(_power_of_ten))
+
+
+def _power_of_ten(value: float, _position: int | None) -> str:
+    exponent = round(np.log10(value)) if value > 0 else 0
+    superscripts = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+    return "10" + str(exponent).translate(superscripts)
+
+
+def _make_headroom(ax: Axes, fraction: float) -> None:
+    """Extend a logarithmic axis upwards so that a legend at the top hides nothing."""
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high * (high / low) ** fraction)

@@ -1,0 +1,104 @@
+"""Tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from rich.console import Console
+from rich.table import Table
+
+from fa_theory.bounds import Bound
+from fa_theory.dynamics import OUTCOMES, Trajectory
+from fa_theory.statements import STATEMENTS
+from fa_theory.verify import Report
+
+_STYLES = {"holds": "green", "refuted": "bold red", "undecided": "yellow", "not_applicable": "dim"}
+
+
+class _Row(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def verdict(self) -> str: ...
+    @property
+    def evidence(self) -> str | None: ...
+    @property
+    def margin(self) -> float | None: ...
+    @property
+    def detail(self) -> str: ...
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
+
+
+def print_verdicts(console: Console, rows: Iterable[_Row]) -> None:
+    """Print one row for each statement: id, verdict, evidence, margin, detail."""
+    table = Table("statement", "verdict", "evidence", "margin", "detail")
+    for row in rows:
+        table.add_row(
+            row.id,
+            f"[{_STYLES[row.verdict]}]{row.verdict.replace('_', ' ')}[/]",
+            row.evidence or "-",
+            _number(row.margin),
+            row.detail.replace("[", r"\["),
+        )
+    console.print(table)
+
+
+def print_runs(console: Console, reports: Sequence[Report]) -> None:
+    """Print one row for each run: name, size, loss from start to end, error estimate, how it ended."""
+    table = Table("run", "samples", "widths", "loss at start", "at the end", "error estimate", "outcome")
+    for report in reports:
+        run = report.trajectory
+        table.add_row(
+            report.instance.name.replace("[", r"\["),
+            str(report.instance.problem.n_samples),
+            "-".join(map(str, report.instance.network.widths)),
+            _number(run.loss[0]) if len(run.loss) else "-",
+            _number(run.loss[-1]) if len(run.loss) else "-",
+            f"{max(run.error):.1e}" if len(run.error) else "-",
+            run.outcome.replace("_", " "),
+        )
+    console.print(table)
+
+
+def print_trajectory(console: Console, trajectory: Trajectory, rows: int = 11) -> None:
+    """Print time, loss and error estimate at about `rows` recorded times, and how the run ended."""
+    table = Table("t", "loss", "error estimate")
+    count = len(trajectory.t)
+    for k in sorted({round(i * (count - 1) / (rows - 1)) for i in range(rows)} if count else ()):
+        table.add_row(_number(trajectory.t[k]), f"{trajectory.loss[k]:.10g}", f"{trajectory.error[k]:.1e}")
+    console.print(table)
+    kinds = [event.kind for event in trajectory.events]
+    events = ", ".join(f"{kinds.count(kind)} x {kind}" for kind in dict.fromkeys(kinds))
+    console.print(f"{trajectory.n_steps} steps; {OUTCOMES[trajectory.outcome]}" + (f"; events: {events}" if events else ""))
+    if not trajectory.unique:
+        console.print("The flow is not unique: at an event marked unique = false it could have gone on in another way.")
+
+
+def print_bounds(console: Console, bounds: Sequence[Bound], end: float) -> None:
+    """Print one row for each bound: whether it applies, its rate, its value at the start and the end."""
+    table = Table("bound", "applies", "rate", "on", "at t = 0", f"at t = {end:g}", "assumption that fails")
+    for bound in bounds:
+        first, last = bound([0.0, end]) if bound.applicable else (None, None)
+        reason = "; ".join(f"{each.name} (margin {each.margin:.3g})" for each in bound.failed)
+        table.add_row(
+            bound.id,
+            "yes" if bound.applicable else "undecided" if bound.undecided else "no",
+            _number(bound.rate if bound.applicable else None),
+            bound.quantity.replace("_", " "),
+            _number(first),
+            _number(last),
+            reason.replace("[", r"\[") or "-",
+        )
+    console.print(table)
+
+
+def print_statements(console: Console) -> None:
+    """Print one row for each statement: id, title, source, evidence that this version can give."""
+    table = Table("statement", "title", "source", "evidence")
+    for each in STATEMENTS.values():
+        table.add_row(each.id, each.title, each.source, ", ".join(each.evidence))
+    console.print(table)
