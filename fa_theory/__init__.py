@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fa_theory.dynamics import Trajectory, simulate
     from fa_theory.model import Network, Problem, initialise
     from fa_theory.statements import cite
-    from fa_theory.verify import Report, verify
+    from fa_theory.verification import Report, verify
 
 __version__ = version("fa_theory")
 
@@ -40,8 +40,8 @@ _HOMES = {
     "initialise": "model",
     "Trajectory": "dynamics",
     "simulate": "dynamics",
-    "Report": "verify",
-    "verify": "verify",
+    "Report": "verification",
+    "verify": "verification",
     "cite": "statements",
 }
 

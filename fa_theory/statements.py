@@ -45,16 +45,16 @@ STATEMENTS = {
             "neuron-identity",
             "Neuron identity",
             "paper",
-            "For every hidden neuron i of layer l, d/dt 1/2 (|W_l[i,:]|^2 + b_l[i]^2) = p <M_{l+1}[i,:], d/dt W_{l+1}[:,i]>, "
-            "for any feedback matrix that is the same for all samples, any loss, data and depth.",
+            "For every hidden neuron i of layer l, d/dt 1/2 (|W_l[i,:]|^2 + b_l[i]^2) = "
+            "p <M_{l+1}[i,:], d/dt W_{l+1}[:,i]>, for any feedback matrix that is the same for all samples, any loss, data and depth.",
             _FLOAT,
         ),
         Statement(
             "neuron-law",
             "Neuron conservation law",
             "paper",
-            "C_i = 1/2 (|W_l[i,:]|^2 + b_l[i]^2) - p Psi_i(W_{l+1}[:,i]) is constant along the flow. The paper states it "
-            "for FA; the form with a potential Psi is this project's own.",
+            "C_i = 1/2 (|W_l[i,:]|^2 + b_l[i]^2) - p Psi_i(W_{l+1}[:,i]) is constant along the flow. The paper "
+            "states it for FA; the form with a potential Psi is this project's own.",
             _FLOAT,
         ),
         Statement(
@@ -77,8 +77,8 @@ STATEMENTS = {
             "bregman-drift",
             "Drift of the neuron law in one step",
             "own",
-            "One step of gradient descent or SGD changes C_i by exactly 1/2 eta^2 |F_l[i,:]|^2 (and the bias part) minus "
-            "p times the Bregman divergence of Psi between the outgoing weights after and before.",
+            "One step of gradient descent or SGD changes C_i by exactly 1/2 eta^2 |F_l[i,:]|^2 (and the bias part) "
+            "minus p times the Bregman divergence of Psi between the outgoing weights after and before.",
             ("exact",),
         ),
         Statement(
@@ -93,8 +93,8 @@ STATEMENTS = {
             "descent",
             "Aligned starts descend",
             "own",
-            "Two layers, scalar output, degree one: if all C_i <= 0 at the start (linear: if their sum is), the loss never "
-            "increases, for any data and loss, and alignment dominates with c = min |C_i| / |M_i|^2 (FA, sign-FA).",
+            "Two layers, scalar output, degree one: if all C_i <= 0 at the start (linear: if their sum is), the loss "
+            "never increases, for any data and loss, and alignment dominates with c = min |C_i| / |M_i|^2 (FA, sign-FA).",
             _FLOAT,
         ),
         Statement(
@@ -110,17 +110,18 @@ STATEMENTS = {
             "separable-decay",
             "Decay of the loss on separable data",
             "paper",
-            "Exponential and logistic loss on data with margin gamma > 0, aligned start: L decays at least as the solution "
-            "of dL/dt = -rho L^2 (exponential) or d sigma/dt = -(rho/N) (1 - exp(-sigma))^2, sigma = N L (logistic), "
-            "rho = a^2 gamma^2 s. The paper claims generalised decay for separable data; the constants are this project's.",
+            "Exponential and logistic loss on data with margin gamma > 0, aligned start: L decays at least as the "
+            "solution of dL/dt = -rho L^2 (exponential) or d sigma/dt = -(rho/N) (1 - exp(-sigma))^2, sigma = N L (logistic), "
+            "rho = a^2 gamma^2 s. The paper claims generalised decay for separable data; the "
+            "constants are this project's.",
             _FLOAT,
         ),
         Statement(
             "multi-output-decay",
             "Exponential decay with several outputs",
             "own",
-            "Two-layer linear FA with m outputs, squared loss, B of full column rank: if a0 = 1/2 lambda_min(-U^T C U) > 0, "
-            "then L - L* <= V(0) / lambda_min(B^T B) exp(-2 a0 lambda t).",
+            "Two-layer linear FA with m outputs, squared loss, B of full column rank: if "
+            "a0 = 1/2 lambda_min(-U^T C U) > 0, then L - L* <= V(0) / lambda_min(B^T B) exp(-2 a0 lambda t).",
             _FLOAT,
         ),
     )
@@ -143,7 +144,9 @@ def cite(statement_id: str) -> str:
     if statement_id not in STATEMENTS:
         raise ValueError(f"statement must be one of {', '.join(STATEMENTS)}, got {statement_id!r}")
     statement = STATEMENTS[statement_id]
-    source = PAPER + "; constants and assumptions as in fa_theory" if statement.source == "paper" else (
-        "this project's own statement, not from the paper"
+    source = (
+        PAPER + "; constants and assumptions as in fa_theory"
+        if statement.source == "paper"
+        else ("this project's own statement, not from the paper")
     )
     return f"{statement.id} ({statement.title}): {source}."

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fa_theory.backend import Array, machine_epsilon, namespace, to_numpy
+from fa_theory.backend import machine_epsilon, to_numpy
 from fa_theory.bounds.bound import Assumption
 from fa_theory.dynamics import loss_of
 from fa_theory.laws import neuron_law, neuron_law_size
@@ -30,7 +30,8 @@ def _yes_or_no(name: str, holds: bool, detail: str) -> Assumption:
 
 def two_layers(network: Network) -> Assumption:
     """Judge whether there are two layers of weights."""
-    return Assumption("two layers", float(2 - network.depth) or 1.0, network.depth == 2, f"depth {network.depth}")
+    depth = network.depth
+    return Assumption("two layers", float(2 - depth) or 1.0, depth == 2, f"depth {depth}")
 
 
 def scalar_output(network: Network) -> Assumption:
@@ -63,13 +64,18 @@ def loss_is(problem: Problem, *names: str) -> Assumption:
 
 
 def aligning_rule(network: Network) -> Assumption:
-    """Judge whether v_i M_i >= Psi_i for the rule: FA, sign-FA, adaFA, DFA of two layers (which is FA) and backprop.
+    """Judge whether v_i M_i >= Psi_i: FA, DFA of two layers (which is FA), sign-FA, adaFA and backprop.
 
-    Backprop, which is adaFA(1) from B(0) = W(0)^T, is included by this project; its v_i M_i is 2 Psi_i.
+    Backprop is adaFA(1) from B(0) = W(0)^T; its v_i M_i is 2 Psi_i.
     """
     known = (FeedbackAlignment, SignFeedback, AdaptiveFeedback, DirectFeedback, Backprop)
     holds = all(isinstance(rule, known) for rule in network.feedback)
     return _yes_or_no("rule is fa, sign-fa, adafa or backprop", holds, network.rule_name)
+
+
+def always_descends(network: Network) -> bool:
+    """Tell whether v_i M_i >= 0 from any start: |v_i| under sign-FA, v_i^2 under backprop."""
+    return all(isinstance(rule, SignFeedback | Backprop) for rule in network.feedback)
 
 
 def fixed_feedback(network: Network) -> Assumption:
@@ -83,22 +89,25 @@ def fixed_feedback(network: Network) -> Assumption:
 
 
 def independent_samples(spectrum: Spectrum) -> Assumption:
-    """Judge whether the samples are linearly independent; the margin is sigma_N(X) over the rank tolerance, less one."""
+    """Judge whether the samples are linearly independent.
+
+    The margin is the N-th singular value of X over the rank tolerance, less one.
+    """
     margin = spectrum.smallest_singular_ratio - 1
-    return Assumption(
-        "linearly independent samples", margin, margin > 0, f"rank {spectrum.rank} of {spectrum.n_samples} samples"
-    )
+    detail = f"rank {spectrum.rank} of {spectrum.n_samples} samples"
+    return Assumption("linearly independent samples", margin, margin > 0, detail)
 
 
 def nonzero_data(spectrum: Spectrum) -> Assumption:
     """Judge whether X is not zero; the margin is the smallest eigenvalue that counts as non-zero."""
-    return Assumption("data are not all zero", spectrum.smallest_nonzero, spectrum.rank > 0, f"rank {spectrum.rank}")
+    rank = spectrum.rank
+    return Assumption("data are not all zero", spectrum.smallest_nonzero, rank > 0, f"rank {rank}")
 
 
 def constants_in_span(network: Network, spectrum: Spectrum) -> Assumption:
     """Judge whether an output bias, if there is one, moves the outputs within the column space of the data.
 
-    The margin is the rank tolerance (relative) less the relative distance of the constant vector from that space.
+    The margin is what rounding allows less the distance of the constant unit vector from that space.
     """
     name = "no output bias, or constants in the span of the data"
     if network.biases[-1] is None:
@@ -110,13 +119,13 @@ def constants_in_span(network: Network, spectrum: Spectrum) -> Assumption:
 
 
 class Alignment(NamedTuple):
-    """Initial alignment c_i = -C_i of a two-layer network, (n_1,), with the rounding of each.
+    """Initial alignment c_i = -C_i of the last hidden layer, with the rounding of each.
 
     Attributes
     ----------
-    c : array, (n_1,)
+    c : array, (n_{L-1},)
         c_i = -C_i.
-    rounding : array, (n_1,)
+    rounding : array, (n_{L-1},)
         The size of rounding errors in each c_i.
     """
 
@@ -144,34 +153,40 @@ def initial_alignment(network: Network) -> Alignment:
     if network.activation.degree is None:
         nothing = np.zeros(network.widths[-2])
         return Alignment(nothing, nothing)
-    eps = machine_epsilon(network.weights[0])
+    summands = 8 + sum(network.widths[-3:])
+    size = to_numpy(neuron_law_size(network)[-1]).astype(float)
     return Alignment(
-        -to_numpy(neuron_law(network)[-1]).astype(float), 8 * eps * to_numpy(neuron_law_size(network)[-1]).astype(float)
+        -to_numpy(neuron_law(network)[-1]).astype(float),
+        summands * machine_epsilon(network.weights[0]) * size,
     )
 
 
 def judged(name: str, margin: float, rounding: float, detail: str, *, strict: bool = True) -> Assumption:
     """Judge a margin that must be positive (`strict`) or >= 0, and is known up to rounding."""
-    if strict:
-        holds = True if margin > rounding else None if margin > 0 or abs(margin) < rounding else False
+    holds: bool | None
+    if rounding == 0:
+        holds = margin > 0 or (margin == 0 and not strict)
     else:
-        holds = True if margin > rounding or margin == 0 == rounding else None if abs(margin) <= rounding else False
+        holds = None if abs(margin) <= rounding else margin > 0
     return Assumption(name, margin, holds, detail)
 
 
 def aligned_start(network: Network, alignment: Alignment, *, strict: bool) -> Assumption:
-    """Judge an aligned start: s = sum c_i for linear networks, where all g_i agree; else all c_i >= 0 (and s > 0)."""
+    """Judge an aligned start: all c_i >= 0, with s = sum c_i > 0 where `strict`.
+
+    For linear networks only s counts, since all g_i agree. The margin is s, or the smallest c_i.
+    """
     if network.activation.is_linear:
         total, rounding = alignment.total, float(np.sum(alignment.rounding))
         return judged("aligned start: sum of -C_i", total, rounding, f"s = {total:.6g}", strict=strict)
     worst = int(np.argmin(alignment.c - alignment.rounding))
     margin, rounding = float(alignment.c[worst]), float(alignment.rounding[worst])
     detail = f"smallest -C_i = {margin:.6g} at neuron {worst}, s = {alignment.total:.6g}"
-    if strict and not alignment.total > float(np.sum(alignment.rounding)):
-        margin, rounding = min(margin, alignment.total), float(np.sum(alignment.rounding))
-        return judged("aligned start: all -C_i >= 0, one positive", margin, rounding, detail)
-    return judged("aligned start: all -C_i >= 0, one positive" if strict else "aligned start: all -C_i >= 0",
-                  margin, rounding, detail, strict=False)
+    name = "aligned start: all -C_i >= 0" + (", one positive" if strict else "")
+    total_rounding = float(np.sum(alignment.rounding))
+    if strict and alignment.total <= total_rounding:
+        return judged(name, min(margin, alignment.total), total_rounding, detail)
+    return judged(name, margin, rounding, detail, strict=False)
 
 
 def start_loss(network: Network, problem: Problem) -> float:
@@ -188,6 +203,7 @@ def best_linear_loss(problem: Problem, spectrum: Spectrum) -> float:
     return float(np.sum((Y - basis @ (basis.T @ Y)) ** 2)) / (2 * len(Y))
 
 
-def largest_sample(X: Array) -> float:
-    """Return R = max_j |x_j|."""
-    return float(namespace(X).max(namespace(X).sum(X**2, axis=1))) ** 0.5
+def eigenvalue_rounding(spectrum: Spectrum, eigenvalue: float) -> float:
+    """Return by how much an eigenvalue of X X^T / N may be off: its singular value by the rank tolerance."""
+    singular = float(np.sqrt(eigenvalue * spectrum.n_samples))
+    return (2 * singular + spectrum.tolerance) * spectrum.tolerance / spectrum.n_samples

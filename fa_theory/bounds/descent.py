@@ -7,14 +7,15 @@ import numpy as np
 from fa_theory.backend import machine_epsilon, to_numpy
 from fa_theory.bounds import assumptions as assume
 from fa_theory.bounds.bound import Bound, Host
-from fa_theory.model import DirectFeedback, FeedbackAlignment, Network, Problem, SignFeedback
+from fa_theory.model import Backprop, DirectFeedback, FeedbackAlignment, Network, Problem, SignFeedback
 
 
 def descent(network: Network, problem: Problem) -> Bound:
     """Return the bound L(t) <= L(0), with alignment dominance <G_1, F_1> >= c |F_1|^2.
 
-    With g_i = (1/N) sum_j e_j theta_ij x_j, dL/dt = -|G_2|^2 - sum_i v_i M_i |g_i|^2 and v_i M_i >= -C_i. Hidden biases
-    count as weights on a constant input. sign-FA descends from any start, since v_i M_i = |v_i|.
+    With g_i = (1/N) sum_j e_j theta_ij x_j, dL/dt = -|G_2|^2 - sum_i v_i M_i |g_i|^2 and v_i M_i >= -C_i.
+    Hidden biases count as weights on a constant input; an output bias only adds to the decay. sign-FA and
+    backprop descend from any start, since their v_i M_i are |v_i| and v_i^2.
 
     Parameters
     ----------
@@ -24,8 +25,9 @@ def descent(network: Network, problem: Problem) -> Bound:
     Returns
     -------
     Bound
-        On the mean loss. `constants` holds ``dominance`` c = min |C_i| / M_i^2 over M_i != 0 for FA and sign-FA with
-        all C_i <= 0.
+        On the mean loss. `constants` holds ``dominance``, the constant c, where one is known from the start:
+        for FA with all C_i <= 0 the least |C_i| / B_i^2 over B_i != 0, for sign-FA the least |C_i|, for
+        backprop 1.
 
     Notes
     -----
@@ -38,19 +40,32 @@ def descent(network: Network, problem: Problem) -> Bound:
         assume.piecewise_linear(network),
         assume.aligning_rule(network),
     ]
-    if not all(isinstance(rule, SignFeedback) for rule in network.feedback):
+    if not assume.always_descends(network):
         judged.append(assume.aligned_start(network, alignment, strict=False))
     loss = assume.start_loss(network, problem)
     constants = {"s": alignment.total, "start_loss": loss}
-    if np.all(alignment.c >= 0) and isinstance(
-        network.feedback[-1], FeedbackAlignment | DirectFeedback | SignFeedback
-    ):
-        squared = to_numpy(network.feedback[-1].matrix(network.weights[-1])).astype(float)[:, 0] ** 2
-        if np.any(squared > 0):
-            constants["dominance"] = float(np.min(alignment.c[squared > 0] / squared[squared > 0]))
+    dominance = _dominance(network, alignment.c)
+    if dominance is not None:
+        constants["dominance"] = dominance
 
     def never_more(times: Host) -> Host:
         return np.full(times.shape, loss)
 
     rounding = 64 * machine_epsilon(problem.X)
     return Bound("descent", "loss", tuple(judged), never_more, 0.0, 0.0, rounding, constants)
+
+
+def _dominance(network: Network, c: Host) -> float | None:
+    """Return the lower bound of v_i M_i / M_i^2 that the start tells, given that v_i M_i >= c_i always."""
+    rule = network.feedback[-1]
+    if isinstance(rule, Backprop):
+        return 1.0
+    if not np.all(c >= 0):
+        return None
+    if isinstance(rule, SignFeedback):
+        return float(np.min(c))
+    if not isinstance(rule, FeedbackAlignment | DirectFeedback):
+        return None
+    squared = to_numpy(rule.B).astype(float)[:, 0] ** 2
+    reached = squared > 0
+    return float(np.min(c[reached] / squared[reached])) if reached.any() else None

@@ -11,12 +11,12 @@ from fa_theory.model import Network, Problem, spectrum
 
 
 def exponential_decay(network: Network, problem: Problem) -> Bound:
-    """Return L(t) <= L(0) exp(-rate t) for squared loss and a two-layer, scalar network with an aligned start.
+    """Bound the squared loss of a two-layer, scalar network with an aligned start by L(0) exp(-rate t).
 
     Leaky ReLU of slope a < 1, linearly independent samples: rate = 2 (a^2 s_+ lambda_min - s_- lambda_max) of
-    X X^T / N, which is 2 a^2 s lambda_min when all C_i <= 0. Linear networks: any data and only s > 0, for the excess
-    loss over the best linear map, rate = 2 s lambda with the smallest non-zero eigenvalue. With a hidden bias (x, 1)
-    stands in place of x.
+    X X^T / N, which is 2 a^2 s lambda_min when all C_i <= 0. Linear networks: any data and only s > 0, for
+    the excess loss over the best linear map, rate = 2 s lambda with the smallest non-zero eigenvalue. With a
+    hidden bias (x, 1) stands in place of x. The rate is rounded down by what its ingredients may be off.
 
     Parameters
     ----------
@@ -30,22 +30,25 @@ def exponential_decay(network: Network, problem: Problem) -> Bound:
 
     Notes
     -----
-    Statement exponential-decay (exponential decay under alignment dominance: paper; constants and assumptions: own).
+    Statement exponential-decay (exponential decay under alignment dominance: paper; constants and
+    assumptions: own).
     """
     inputs = network.first_layer_inputs(problem.X)
     data = spectrum(inputs)
     alignment = assume.initial_alignment(network)
     linear = network.activation.is_linear
     slope = float(network.activation.slope or 0.0)
-    if linear:
-        half_rate = alignment.total * data.smallest_nonzero
-        weights = np.full(len(alignment.c), data.smallest_nonzero)
-    else:
-        lowest = float(data.eigenvalues[-1])
-        weights = np.where(alignment.c >= 0, slope**2 * lowest, data.largest)
-        half_rate = float(np.sum(alignment.c * weights))
-    rounding = float(np.sum(alignment.rounding * weights)) + 16 * machine_epsilon(inputs) * abs(half_rate)
-    judged = [
+    lowest = data.smallest_nonzero if linear else float(data.eigenvalues[-1])
+    weights = np.where((alignment.c >= 0) | linear, slope**2 * lowest, data.largest)
+    half_rate = float(np.sum(alignment.c * weights))
+    eps = machine_epsilon(inputs)
+    rounding = float(
+        np.sum(alignment.rounding * weights)
+        + slope**2 * assume.eigenvalue_rounding(data, lowest) * alignment.positive
+        + assume.eigenvalue_rounding(data, data.largest) * alignment.negative
+        + 16 * eps * np.sum(abs(alignment.c) * weights)
+    )
+    judged = (
         assume.two_layers(network),
         assume.scalar_output(network),
         assume.leaky(network),
@@ -57,29 +60,29 @@ def exponential_decay(network: Network, problem: Problem) -> Bound:
             "aligned start: s > 0" if linear else "aligned start: a^2 s_+ lambda_min > s_- lambda_max",
             half_rate,
             rounding,
-            f"s_+ = {alignment.positive:.6g}, s_- = {alignment.negative:.6g}, half the rate = {half_rate:.6g}",
+            f"s_+ = {alignment.positive:.6g}, s_- = {alignment.negative:.6g}, half rate {half_rate:.6g}",
         ),
-    ]
+    )
     floor = assume.best_linear_loss(problem, data)
     start = assume.start_loss(network, problem)
+    excess = max(start - floor, 0.0)
+    rate = 2 * (half_rate - rounding)
 
     def curve(times: Host) -> Host:
-        return np.asarray((start - floor) * np.exp(-2 * half_rate * times))
+        return np.asarray(excess * np.exp(-rate * times))
 
-    eps = machine_epsilon(inputs)
-    spacing = 64 * eps * (1 + (floor / (start - floor) if start > floor else 0.0))
     return Bound(
         id="exponential-decay",
         quantity="excess_loss" if floor else "loss",
-        assumptions=tuple(judged),
+        assumptions=judged,
         curve=curve,
-        rate=2 * half_rate,
+        rate=rate,
         floor=floor,
-        rounding=spacing,
+        rounding=64 * eps * (1 + (floor / excess if excess else 0.0)),
         constants={
             "s": alignment.total,
             "slope": slope,
-            "lambda": data.smallest_nonzero if linear else float(data.eigenvalues[-1]),
+            "lambda": lowest,
             "lambda_max": data.largest,
             "start_loss": start,
         },

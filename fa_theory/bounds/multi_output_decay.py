@@ -1,8 +1,8 @@
-"""multi-output-decay: two-layer linear FA with several outputs decays exponentially when aligned as a matrix."""
+"""multi-output-decay: two-layer linear FA with several outputs, aligned as a matrix, decays exponentially."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,23 +11,27 @@ from fa_theory.bounds import assumptions as assume
 from fa_theory.bounds.bound import Assumption, Bound, Host
 from fa_theory.dynamics import forward
 from fa_theory.laws import has_matrix_law, matrix_law
-from fa_theory.model import Network, Problem, spectrum
+from fa_theory.model import Network, Problem, Spectrum, spectrum
 
 
-def _full_column_rank(B: np.ndarray[Any, Any], eps: float) -> Assumption:
-    singular = np.linalg.svd(B, compute_uv=False)
-    tolerance = max(B.shape) * eps * float(singular[0])
-    smallest = float(singular[-1]) if B.shape[0] >= B.shape[1] else 0.0
-    margin = smallest / tolerance - 1 if tolerance > 0 else -1.0
-    return Assumption("B of full column rank", margin, margin > 0, f"smallest singular value {smallest:.6g}")
+class _MatrixAlignment(NamedTuple):
+    """What B = P S Q^T gives: H = Q S^2 Q^T and U = P Q^T, without squaring the condition number."""
+
+    full_rank: Assumption
+    a0: float
+    rounding: float
+    potential: float
+    smallest: float
+    condition: float
 
 
 def multi_output_decay(network: Network, problem: Problem) -> Bound:
     """Return L(t) - L* <= V(0) / lambda_min(H) exp(-2 a0 lambda t) for two-layer linear FA with squared loss.
 
-    H = B^T B, U = B H^{-1/2}, C the conserved matrix of matrix-law at the start, a0 = 1/2 lambda_min(-U^T C U),
-    lambda the smallest non-zero eigenvalue of X X^T / N, V = 1/(2N) |H^{1/2} E_par|_F^2 with E_par the part of the error
-    in the span of the data. With a hidden bias (x, 1) stands in place of x.
+    H = B^T B, U = B H^{-1/2}, C the conserved matrix of matrix-law at the start, a0 = 1/2 lambda_min(-U^T C
+    U), lambda the smallest non-zero eigenvalue of X X^T / N, V = 1/(2N) |H^{1/2} E_par|_F^2 with E_par the
+    part of the error in the span of the data. With a hidden bias (x, 1) stands in place of x. The rate is
+    rounded down by what its ingredients may be off.
 
     Parameters
     ----------
@@ -37,11 +41,12 @@ def multi_output_decay(network: Network, problem: Problem) -> Bound:
     Returns
     -------
     Bound
-        On the excess loss over the best linear map.
+        On the loss, or on the excess loss where the best linear map leaves some.
 
     Notes
     -----
-    Statement multi-output-decay (own).
+    Statement multi-output-decay (own). For m = 1 it is at least as sharp as exponential-decay:
+    a0 = B.v - 1/2 |U^T W_1|^2 >= s.
     """
     data = spectrum(network.first_layer_inputs(problem.X))
     eps = machine_epsilon(problem.X)
@@ -53,28 +58,15 @@ def multi_output_decay(network: Network, problem: Problem) -> Bound:
         assume.nonzero_data(data),
         assume.constants_in_span(network, data),
     ]
-    start = assume.start_loss(network, problem)
-    floor = assume.best_linear_loss(problem, data)
-    alignment, potential, smallest, rounding = 0.0, 0.0, 1.0, 0.0
+    start, floor = assume.start_loss(network, problem), assume.best_linear_loss(problem, data)
+    a0, potential, smallest, rounding, condition = 0.0, 0.0, 1.0, 0.0, 1.0
     if has_matrix_law(network):
-        B = to_numpy(network.feedback[-1].matrix(network.weights[-1])).astype(float)
-        rank = _full_column_rank(B, eps)
-        judged.append(rank)
-        if rank.holds:
-            # B = P S Q^T gives H = Q S^2 Q^T and U = P Q^T without squaring the condition number
-            P, S, Q = np.linalg.svd(B, full_matrices=False)
-            U = P @ Q
-            C = to_numpy(matrix_law(network)[-1]).astype(float)
-            alignment = float(np.linalg.eigvalsh(-U.T @ C @ U)[0]) / 2
-            rounding = 16 * eps * len(C) * float(np.linalg.norm(C) + np.linalg.norm(B) * np.linalg.norm(to_numpy(network.weights[-1])))
-            errors = to_numpy(forward(network, problem.X).output - problem.Y).astype(float)
-            inside = data.column_basis @ (data.column_basis.T @ errors)
-            potential = float(np.sum((inside @ Q.T * S) ** 2)) / (2 * problem.n_samples)
-            smallest = float(S[-1]) ** 2
-    judged.append(
-        assume.judged("aligned start: lambda_min(-U^T C U) > 0", 2 * alignment, rounding, f"a0 = {alignment:.6g}")
-    )
-    rate = 2 * alignment * data.smallest_nonzero
+        full_rank, a0, rounding, potential, smallest, condition = _matrix_alignment(network, problem, data)
+        judged.append(full_rank)
+    name = "aligned start: lambda_min(-U^T C U) > 0"
+    judged.append(assume.judged(name, 2 * a0, 2 * rounding, f"a0 = {a0:.6g}"))
+    slack = rounding * data.smallest_nonzero + a0 * assume.eigenvalue_rounding(data, data.smallest_nonzero)
+    rate = 2 * (a0 * data.smallest_nonzero - slack)
 
     def curve(times: Host) -> Host:
         return np.asarray(potential / smallest * np.exp(-rate * times))
@@ -86,9 +78,9 @@ def multi_output_decay(network: Network, problem: Problem) -> Bound:
         curve=curve,
         rate=rate,
         floor=floor,
-        rounding=256 * eps * (1 + (floor / (start - floor) if start > floor else 0.0)),
+        rounding=256 * eps * (condition + (floor / (start - floor) if start > floor else 0.0)),
         constants={
-            "a0": alignment,
+            "a0": a0,
             "lambda": data.smallest_nonzero,
             "lambda_min_H": smallest,
             "V": potential,
@@ -96,3 +88,28 @@ def multi_output_decay(network: Network, problem: Problem) -> Bound:
         },
     )
 
+
+def _matrix_alignment(network: Network, problem: Problem, data: Spectrum) -> _MatrixAlignment:
+    eps = machine_epsilon(problem.X)
+    above: np.ndarray[Any, Any] = to_numpy(network.weights[-1]).astype(float)
+    B = to_numpy(network.feedback[-1].matrix(network.weights[-1])).astype(float)
+    P, S, Q = np.linalg.svd(B, full_matrices=False)
+    tolerance = max(B.shape) * eps * float(S[0])
+    smallest = float(S[-1]) if B.shape[0] >= B.shape[1] else 0.0
+    margin = smallest / tolerance - 1 if tolerance > 0 else -1.0
+    full_rank = Assumption(
+        "B of full column rank", margin, margin > 0, f"smallest singular value {smallest:.6g}"
+    )
+    if not full_rank.holds:
+        return _MatrixAlignment(full_rank, 0.0, 0.0, 0.0, 1.0, 1.0)
+    U = P @ Q
+    C = to_numpy(matrix_law(network)[-1]).astype(float)
+    a0 = float(np.linalg.eigvalsh(-U.T @ C @ U)[0]) / 2
+    first = to_numpy(network.first_layer_weights()).astype(float)
+    size = float(np.sum(first**2) + 2 * np.linalg.norm(B) * np.linalg.norm(above))
+    condition = float(S[0] / S[-1])
+    rounding = (8 + sum(network.widths)) * condition * eps * size
+    errors = to_numpy(forward(network, problem.X).output - problem.Y).astype(float)
+    inside = data.column_basis.T @ errors
+    potential = float(np.sum((inside @ Q.T * S) ** 2)) / (2 * problem.n_samples)
+    return _MatrixAlignment(full_rank, a0, rounding, potential, smallest**2, condition)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, Optional
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from fa_theory.dynamics import METHODS
 from fa_theory.model import INITIALISATIONS
-from fa_theory.verify import Instance, instance_from_data, instance_from_state
+from fa_theory.verification import Instance, instance_from_data, instance_from_state
 
 _DATA, _MODEL, _RUN = "Data", "Network", "Run"
 
@@ -19,53 +19,67 @@ _DATA, _MODEL, _RUN = "Data", "Network", "Run"
 class InstanceOptions(NamedTuple):
     """What the options say; None: not given."""
 
-    data: Annotated[Optional[Path], typer.Option(help="CSV file with a header; default: embedded iris.", rich_help_panel=_DATA)] = None
+    data: Annotated[
+        Path | None, typer.Option(help="CSV file with a header; default: embedded iris.", rich_help_panel=_DATA)
+    ] = None
     target: Annotated[
-        Optional[str],
+        str | None,
         typer.Option(help="Label column, or COLUMN=VALUE for one value against the rest.", rich_help_panel=_DATA),
     ] = None
     standardize: Annotated[
-        Optional[bool], typer.Option("--standardize", help="Centre features and divide by their deviations.", rich_help_panel=_DATA)
+        bool | None,
+        typer.Option("--standardize", help="Centre features and divide by their deviations.", rich_help_panel=_DATA),
     ] = None
     state: Annotated[
-        Optional[Path],
+        Path | None,
         typer.Option(help="Start state (.npz): X, Y, W1, W2, ..., B2, ..., optionally b1, ...", rich_help_panel=_DATA),
     ] = None
     rule: Annotated[
-        Optional[str], typer.Option(help="fa, sign-fa, adafa:K, backprop or dfa  [default: fa]", rich_help_panel=_MODEL)
+        str | None, typer.Option(help="fa, sign-fa, adafa:K, backprop or dfa  [default: fa]", rich_help_panel=_MODEL)
     ] = None
     activation: Annotated[
-        Optional[str],
+        str | None,
         typer.Option(help="linear, relu, leaky_relu:A, power:K or tanh  [default: linear]", rich_help_panel=_MODEL),
     ] = None
     loss: Annotated[
-        Optional[str],
-        typer.Option(help="squared, logistic, exponential or cross_entropy  [default: squared]", rich_help_panel=_MODEL),
+        str | None,
+        typer.Option(
+            help="squared, logistic, exponential or cross_entropy  [default: squared]", rich_help_panel=_MODEL
+        ),
     ] = None
-    width: Annotated[Optional[int], typer.Option(help="Neurons in each hidden layer  [default: 10]", rich_help_panel=_MODEL)] = None
-    depth: Annotated[Optional[int], typer.Option(help="Layers of weights  [default: 2]", rich_help_panel=_MODEL)] = None
-    biases: Annotated[Optional[bool], typer.Option("--biases", help="Train a bias in every layer.", rich_help_panel=_MODEL)] = None
+    width: Annotated[
+        int | None, typer.Option(help="Neurons in each hidden layer  [default: 10]", rich_help_panel=_MODEL)
+    ] = None
+    depth: Annotated[int | None, typer.Option(help="Layers of weights  [default: 2]", rich_help_panel=_MODEL)] = None
+    biases: Annotated[
+        bool | None, typer.Option("--biases", help="Train a bias in every layer.", rich_help_panel=_MODEL)
+    ] = None
     init: Annotated[
-        Optional[str], typer.Option(help=f"{', '.join(INITIALISATIONS)}  [default: aligned]", rich_help_panel=_MODEL)
+        str | None, typer.Option(help=f"{', '.join(INITIALISATIONS)}  [default: aligned]", rich_help_panel=_MODEL)
     ] = None
     alignment: Annotated[
-        Optional[float], typer.Option(help="Total s = -sum C_i of an aligned start  [default: 1]", rich_help_panel=_MODEL)
+        float | None,
+        typer.Option(help="Total s = -sum C_i of an aligned start  [default: 1]", rich_help_panel=_MODEL),
     ] = None
-    seed: Annotated[Optional[int], typer.Option(help="Seed of the start and of minibatches  [default: 0]", rich_help_panel=_MODEL)] = None
-    method: Annotated[Optional[str], typer.Option(help=f"{', '.join(METHODS)}  [default: flow]", rich_help_panel=_RUN)] = None
-    time: Annotated[Optional[float], typer.Option(help="End of the flow  [default: 10]", rich_help_panel=_RUN)] = None
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the start and of minibatches  [default: 0]", rich_help_panel=_MODEL)
+    ] = None
+    method: Annotated[
+        str | None, typer.Option(help=f"{', '.join(METHODS)}  [default: flow]", rich_help_panel=_RUN)
+    ] = None
+    time: Annotated[float | None, typer.Option(help="End of the flow  [default: 10]", rich_help_panel=_RUN)] = None
     steps: Annotated[
-        Optional[int], typer.Option(help="Steps of gd, sgd and midpoint  [default: 1000]", rich_help_panel=_RUN)
+        int | None, typer.Option(help="Steps of gd, sgd and midpoint  [default: 1000]", rich_help_panel=_RUN)
     ] = None
     step_size: Annotated[
-        Optional[float], typer.Option(help="Step size of gd, sgd and midpoint  [default: 0.01]", rich_help_panel=_RUN)
+        float | None, typer.Option(help="Step size of gd, sgd and midpoint  [default: 0.01]", rich_help_panel=_RUN)
     ] = None
     batch_size: Annotated[
-        Optional[int], typer.Option(help="Samples in a minibatch of sgd  [default: a tenth]", rich_help_panel=_RUN)
+        int | None, typer.Option(help="Samples in a minibatch of sgd  [default: a tenth]", rich_help_panel=_RUN)
     ] = None
-    points: Annotated[Optional[int], typer.Option(help="Recorded times  [default: 101]", rich_help_panel=_RUN)] = None
+    points: Annotated[int | None, typer.Option(help="Recorded times  [default: 101]", rich_help_panel=_RUN)] = None
     accuracy: Annotated[
-        Optional[float],
+        float | None,
         typer.Option(help="Error in the loss to aim at, relative to the start  [default: 1e-8]", rich_help_panel=_RUN),
     ] = None
 

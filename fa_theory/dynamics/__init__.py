@@ -17,7 +17,7 @@ from fa_theory.dynamics.passes import (
     update_directions,
 )
 from fa_theory.dynamics.simulate import METHODS, check_fit, simulate
-from fa_theory.dynamics.trajectory import OUTCOMES, Event, Trajectory
+from fa_theory.dynamics.trajectory import OUTCOMES, Event, Trajectory, recorded_times
 
 __all__ = [
     "METHODS",
@@ -40,6 +40,7 @@ __all__ = [
     "loss_of",
     "magnitudes",
     "minibatches",
+    "recorded_times",
     "simulate",
     "take_step",
     "tangents",

@@ -9,7 +9,7 @@ import numpy as np
 
 from fa_theory.backend import Array, namespace
 from fa_theory.dynamics.passes import forward, update_directions
-from fa_theory.dynamics.trajectory import Trajectory
+from fa_theory.dynamics.trajectory import BLOW_UP, Trajectory
 from fa_theory.model import Network, Parameters, Problem
 
 Host = np.ndarray[Any, Any]
@@ -21,8 +21,7 @@ def take_step(parameters: Parameters, directions: Parameters, step_size: Any) ->
     return Parameters(
         tuple(W - step_size * F for W, F in zip(parameters.weights, directions.weights, strict=True)),
         tuple(
-            None if b is None else b - step_size * F
-            for b, F in zip(parameters.biases, directions.biases, strict=True)
+            None if b is None else b - step_size * F for b, F in zip(parameters.biases, directions.biases, strict=True)
         ),
     )
 
@@ -70,7 +69,7 @@ def gradient_descent(
     -------
     Trajectory
         With the mean loss over all samples. `error` estimates rounding: eps times the square root of the number of
-        steps. A run whose loss is no longer finite ends with the outcome ``"diverged"`` before that step.
+        steps. A run whose weights exceed 1e30 or whose loss is not finite ends there with the outcome ``"diverged"``.
 
     Raises
     ------
@@ -91,6 +90,9 @@ def gradient_descent(
     times, losses, errors, states, slopes = [], [], [], [], []
     outcome, parameters, n_steps = "completed", network.parameters, 0
     for step in range(steps + 1):
+        if not all(_bounded(W) for W in parameters.weights):
+            outcome = "diverged"
+            break
         now = network.with_parameters(parameters)
         passed = forward(now, problem.X)
         if step in record_at:
@@ -115,9 +117,6 @@ def gradient_descent(
         parameters = take_step(
             parameters, update_directions(now, passed, problem.loss.derivative(passed.output, labels)), step_size
         )
-        if not all(_finite(W) for W in parameters.weights):
-            outcome = "diverged"
-            break
         n_steps += 1
     return Trajectory(
         network=network,
@@ -137,6 +136,6 @@ def gradient_descent(
     )
 
 
-def _finite(array: Array) -> bool:
+def _bounded(array: Array) -> bool:
     xp = namespace(array)
-    return bool(xp.all(xp.isfinite(array)))
+    return bool(xp.all(abs(array) < BLOW_UP))

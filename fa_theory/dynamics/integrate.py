@@ -42,7 +42,7 @@ _INSTANT = 1e-12
 _HORIZON = 1e-2
 _SLACK = 1e-4
 _LEAST_SLACK = 16.0
-_ROOT_STEPS = 20
+_ROOT_STEPS = 80
 _BLOW_UP = 1e100
 
 
@@ -177,10 +177,10 @@ class Integration:
                 raise _StopError("too_many_steps")
             taken = min(step, end - time)
             target, error = self._step(point, regime, taken)
-            if error > 1:
-                step = taken * max(0.1, 0.9 * error**-0.2)
+            if not error <= 1:
+                step = taken * (max(0.1, 0.9 * error**-0.2) if error > 1 else 0.1)
                 if time + step == time:
-                    raise _StopError("stalled")
+                    raise _StopError("stalled" if error > 1 else "unresolved_kink")
                 continue
             if float(namespace(target.y).max(abs(target.y))) > _BLOW_UP:
                 raise _StopError("diverged")
@@ -199,7 +199,16 @@ class Integration:
         return _Position(point, regime, time, step)
 
     def _step(self, point: Point, regime: Regime, h: float) -> tuple[Point, float]:
-        """Take one step of RK5(4); return the new point and its error over the tolerance (infinite: no number)."""
+        """Take one step of RK5(4); return the new point and its error over the tolerance.
+
+        The error is infinite where a number overflows, and NaN where the slopes of sliding kinks are not determined.
+        """
+        try:
+            return self._try_step(point, regime, h)
+        except UnresolvedKinkError:
+            return point, float("nan")
+
+    def _try_step(self, point: Point, regime: Regime, h: float) -> tuple[Point, float]:
         y, stages, guess = point.y, [point.velocity], point.evaluation
         for row in RK45.A[1:]:
             moved = self._at(y + h * _combine(row, stages))
@@ -240,18 +249,19 @@ class Integration:
         """Find the time at which a surface is met, by interpolation between whole steps of different lengths."""
         low, below = 0.0, before
         high, above = h, self._surfaces(target, regime)
-        for _ in range(_ROOT_STEPS):
-            guess = low + (high - low) * first_root(hermite(below, above, high - low, index))
+        for attempt in range(_ROOT_STEPS):
+            share = first_root(hermite(below, above, high - low, index)) if attempt % 4 < 3 else 0.5
+            guess = low + (high - low) * share
             if not low < guess < high:
                 break
             reached, _ = self._step(point, regime, guess)
             here = self._surfaces(reached, regime)
+            if abs(here.value[index]) <= here.rounding[index]:
+                return reached, guess
             if here.value[index] > 0:
                 low, below = guess, here
             else:
                 high, above, target = guess, here, reached
-            if abs(here.value[index]) <= here.rounding[index]:
-                return reached, guess
         return target, high
 
     def _switch(
@@ -278,10 +288,10 @@ class Integration:
         if met.kind == "kink":
             fresh.insert(0, kink_through(network, passed, met.layer, met.neuron, met.row))
         for kink in fresh:
-            if settled.isdisjoint(kink.members()):
-                settled.update(kink.members())
-                kinks.append(kink)
-                fractions.append(0.5 + 0.5 * float(regime.sides[kink.layer][kink.samples[0], kink.neuron]))
+            if (rest := kink.without(settled)) is not None:
+                settled.update(rest.members())
+                kinks.append(rest)
+                fractions.append(0.5 + 0.5 * float(regime.sides[rest.layer][rest.samples[0], rest.neuron]))
         unique, y, used = True, point.y, 0.0
         regime = replace(regime, sliding=(), fractions=np.zeros(0))
         if kinks:

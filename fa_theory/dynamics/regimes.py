@@ -25,6 +25,7 @@ Host = np.ndarray[Any, Any]
 
 _NEWTON_STEPS = 30
 _PARALLEL = 1e-10
+_NOISE = 1e6
 
 
 class UnresolvedKinkError(ArithmeticError):
@@ -53,6 +54,18 @@ class Kink:
     def members(self) -> set[tuple[int, int, int]]:
         """Return (layer, neuron, sample) for every sample on it."""
         return {(self.layer, self.neuron, sample) for sample in self.samples}
+
+    def without(self, members: set[tuple[int, int, int]]) -> Kink | None:
+        """Return the kink without some of its members; None when nothing is left."""
+        left = [
+            (sample, orientation)
+            for sample, orientation in zip(self.samples, self.orientations, strict=True)
+            if (self.layer, self.neuron, sample) not in members
+        ]
+        if not left:
+            return None
+        first = left[0][1]
+        return Kink(self.layer, self.neuron, tuple(s for s, _ in left), tuple(first * o for _, o in left))
 
 
 @dataclass(frozen=True)
@@ -364,11 +377,16 @@ def kink_through(network: Network, passed: ForwardPass, layer: int, neuron: int,
 
 
 def _unit_inputs(passed: ForwardPass, network: Network, layer: int) -> Host:
+    """Return the directions of a layer's inputs, (N, ...), zero where an input vanishes up to rounding."""
     h = to_numpy(passed.inputs[layer]).astype(float)
+    noise = np.zeros(len(h))
     if network.biases[layer] is not None:
         h = np.column_stack([h, np.ones(len(h))])
-    norms = np.linalg.norm(h, axis=1, keepdims=True)
-    return np.asarray(np.divide(h, norms, out=np.zeros_like(h), where=norms > 0))
+    elif layer > 0:
+        slopes = abs(to_numpy(passed.slopes[layer - 1]))
+        noise = _NOISE * np.max(slopes * rounding_of_preactivations(network, passed)[layer - 1], axis=1)
+    norms = np.linalg.norm(h, axis=1)
+    return np.asarray(np.divide(h, norms[:, None], out=np.zeros_like(h), where=(norms > noise)[:, None]))
 
 
 def _group_parallel(layer: int, neuron: int, samples: Host, directions: Host) -> list[Kink]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,9 +31,9 @@ Layers = tuple[Array, ...]
 Trial = Callable[[Regime, Host, float], tuple[Layers, Layers]]
 """(regime, fractions, h) -> z of each layer after a time h with the fractions held, and its rounding."""
 
-_ROUNDS = 40
+_ROUNDS = 6
 _NEWTON_STEPS = 8
-_ENUMERATED = 5
+_RELAXATIONS = 300
 _EDGE = 1e-12
 _ACCURACY = 1e-10
 
@@ -59,7 +58,8 @@ class Resolution(NamedTuple):
 
 class _Settled(NamedTuple):
     fractions: Host
-    repelling: bool
+    tolerance: Host
+    stable: bool
     rising: bool
 
 
@@ -114,9 +114,7 @@ def resolve(
             return at_kinks(kinks, trial(regime, fractions, horizon)[0]) - now
 
     settled = _settle(function, regime, floor)
-    unique = not settled.repelling
-    if unique and settled.rising and len(kinks) > 1:
-        unique = _is_alone(function, regime, floor, settled.fractions)
+    unique = settled.stable and (not settled.rising or _is_alone(function, regime, floor, settled))
     between = (settled.fractions > _EDGE) & (settled.fractions < 1 - _EDGE)
     return Resolution(_with_sides(regime, settled.fractions, between), unique, bool(np.any(between & still)))
 
@@ -160,24 +158,30 @@ def _with_sides(regime: Regime, fractions: Host, between: Host) -> Regime:
 
 
 def _settle(function: Values, regime: Regime, floor: Host) -> _Settled:
-    """Solve the variational inequality: sweeps over the kinks find the pattern, Newton's method the fractions."""
+    """Solve the variational inequality: sweeps over the kinks find the pattern, Newton's method the fractions.
+
+    Sliding should be stable: fractions that move with dz/dt, as they do in a thin smooth layer, return. An unstable
+    solution is taken only where no stable one is found.
+    """
     fractions = regime.fractions.copy()
-    for _ in range(_ROUNDS):
-        fractions, low, high = _sweep(function, regime, floor, fractions)
+    unstable: Host | None = None
+    for attempt in range(_ROUNDS + 1):
+        if attempt < _ROUNDS:
+            fractions, low, high = _sweep(function, regime, floor, fractions)
+        else:
+            fractions = _relax(function, fractions)
         tolerance = _ACCURACY * np.maximum(abs(low), abs(high)) + floor
-        solution = _polish(function, regime, tolerance, fractions)
-        if solution is not None:
-            break
-    else:
-        solution = _enumerate(function, regime, tolerance)
-    _, low, high = _sweep(function, regime, floor, solution, move=False)
-    decided = 10 * tolerance
-    return _Settled(solution, bool(np.any((low < -decided) & (high > decided))), bool(np.any(high > low + decided)))
+        solution, stable = _polish(function, regime, tolerance, fractions)
+        if solution is not None and stable:
+            rising = bool(np.any(high > low + 10 * tolerance))
+            return _Settled(solution, tolerance, stable=True, rising=rising)
+        unstable = solution if unstable is None else unstable
+    if unstable is None:
+        raise UnresolvedKinkError(f"the slopes at {len(regime.sliding)} simultaneous kinks could not be determined")
+    return _Settled(unstable, tolerance, stable=False, rising=True)
 
 
-def _sweep(
-    function: Values, regime: Regime, floor: Host, start: Host, *, move: bool = True
-) -> tuple[Host, Host, Host]:
+def _sweep(function: Values, regime: Regime, floor: Host, start: Host) -> tuple[Host, Host, Host]:
     """Settle one kink after the other; return the fractions, and the values at fraction 0 and at 1 that were met."""
     fractions, low, high = start.copy(), np.zeros_like(start), np.zeros_like(start)
     for colour in regime.colours:
@@ -185,8 +189,7 @@ def _sweep(
             moved = fractions.copy()
             moved[colour] = end
             ends[colour] = function(moved)[colour]
-        if move:
-            fractions[colour] = _balance(low[colour], high[colour], floor[colour], fractions[colour])
+        fractions[colour] = _balance(low[colour], high[colour], floor[colour], fractions[colour])
     return fractions, low, high
 
 
@@ -204,42 +207,43 @@ def _violated(value: Host, fractions: Host, tolerance: Host) -> Host:
     return np.where(fractions <= 0, above, np.where(fractions >= 1, below, below | above))
 
 
-def _polish(function: Values, regime: Regime, tolerance: Host, fractions: Host) -> Host | None:
-    """Newton's method with an active set; None where it does not reach a solution."""
+def _polish(function: Values, regime: Regime, tolerance: Host, fractions: Host) -> tuple[Host | None, bool]:
+    """Newton's method with an active set; return the solution, if one is reached, and whether it is stable."""
     for _ in range(_NEWTON_STEPS):
         value = function(fractions)
         violated = _violated(value, fractions, tolerance)
-        if not violated.any():
-            return fractions
         free = violated | ((fractions > 0) & (fractions < 1))
-        jacobian = fraction_jacobian(function, fractions, value, regime)
-        own = np.diag(jacobian)
-        repels = free & (own >= 0)
-        if repels.any():
-            fractions = np.where(repels, value > 0, fractions)
-            continue
-        step = np.linalg.lstsq(jacobian[np.ix_(free, free)], -value[free])[0]
+        if not free.any():
+            return fractions, True
+        jacobian = fraction_jacobian(function, fractions, value, regime)[np.ix_(free, free)]
+        if not violated.any():
+            rates = np.linalg.eigvals(jacobian).real
+            return fractions, bool(np.all(rates <= _ACCURACY * np.max(abs(rates))))
+        step = np.linalg.lstsq(jacobian, -value[free])[0]
         fractions = fractions.copy()
         fractions[free] = np.clip(fractions[free] + step, 0.0, 1.0)
-    return None
+    return None, False
 
 
-def _enumerate(function: Values, regime: Regime, tolerance: Host) -> Host:
-    """Try every pattern of low, high and sliding kinks."""
-    n = len(regime.sliding)
-    for pattern in product((0.0, 1.0, 0.5), repeat=n if n <= _ENUMERATED else 0):
-        fractions = np.asarray(pattern or np.full(n, 0.5))
-        solution = _polish(function, regime, tolerance, fractions)
-        if solution is not None:
-            return solution
-    raise UnresolvedKinkError(f"the slopes at {n} simultaneous kinks could not be determined")
+def _relax(function: Values, fractions: Host) -> Host:
+    """Follow the fractions of kinks that are smoothed to a thin layer, where they move with dz/dt."""
+    fractions = np.clip(fractions, 0.01, 0.99)
+    speed = 0.0
+    for _ in range(_RELAXATIONS):
+        value = function(fractions)
+        speed = max(speed, float(np.max(abs(value))))
+        if speed == 0:
+            break
+        fractions = np.clip(fractions + 0.2 * value / speed, 0.0, 1.0)
+    return fractions
 
 
-def _is_alone(function: Values, regime: Regime, floor: Host, fractions: Host) -> bool:
+def _is_alone(function: Values, regime: Regime, floor: Host, settled: _Settled) -> bool:
     """Start again from the opposite pattern and tell whether the same motion comes out."""
     try:
-        other = _settle(function, replace(regime, fractions=1.0 - np.round(fractions)), floor).fractions
+        other = _settle(function, replace(regime, fractions=1.0 - np.round(settled.fractions)), floor)
     except UnresolvedKinkError:
         return True
-    here, there = function(fractions), function(other)
-    return bool(np.max(abs(here - there)) <= 1e-6 * (np.max(abs(here)) + np.max(abs(there))) + np.max(floor))
+    here, there = function(settled.fractions), function(other.fractions)
+    gap = float(np.max(abs(here - there)))
+    return not other.stable or gap <= 1e-6 * float(np.max(abs(here)) + np.max(abs(there))) + float(np.max(floor))

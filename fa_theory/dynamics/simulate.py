@@ -54,9 +54,7 @@ def simulate(
     if method == "flow":
         return flow(network, problem, time=time, points=points, accuracy=accuracy, progress=progress)
     if method == "midpoint":
-        return implicit_midpoint(
-            network, problem, steps=steps, step_size=step_size, points=points, progress=progress
-        )
+        return implicit_midpoint(network, problem, steps=steps, step_size=step_size, points=points, progress=progress)
     if method == "sgd" and batch_size is None:
         batch_size = max(1, problem.n_samples // 10)
     return gradient_descent(
@@ -77,6 +75,8 @@ def check_fit(network: Network, problem: Problem) -> None:
     if problem.X.shape[1] != widths[0]:
         raise ValueError(f"X must have {widths[0]} columns, one for each column of W1, got {problem.X.shape[1]}")
     if problem.Y.shape[1] != widths[-1]:
-        raise ValueError(f"Y must have {widths[-1]} columns, one for each row of W{network.depth}, got {problem.Y.shape[1]}")
+        raise ValueError(
+            f"Y must have {widths[-1]} columns, one for each row of W{network.depth}, got {problem.Y.shape[1]}"
+        )
     if problem.X.dtype != network.weights[0].dtype:
         raise ValueError(f"X must have the dtype of the weights, {network.weights[0].dtype}, got {problem.X.dtype}")

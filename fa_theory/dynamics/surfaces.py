@@ -134,13 +134,13 @@ def hermite(before: Surfaces, after: Surfaces, step: float, index: int) -> Host:
 
 
 def first_root(cubic: Host) -> float:
-    """Return the first place in (0, 1] where a cubic that ends below zero comes down through zero."""
+    """Return the first place in (0, 1) where a cubic that ends below zero comes down through zero, else 1/2."""
     scale = np.max(abs(cubic))
     roots = np.roots(np.where(abs(cubic) < 1e-14 * scale, 0.0, cubic))
     real = roots[abs(roots.imag) <= 1e-9 * (1 + abs(roots))].real
     slopes = np.polyval(np.polyder(cubic), real)
-    inside = real[(real > 1e-12) & (real <= 1) & (slopes <= 0)]
-    return float(inside.min()) if inside.size else 1.0
+    inside = real[(real > 0) & (real < 1) & (slopes <= 0)]
+    return float(inside.min()) if inside.size else 0.5
 
 
 def _lowest(cubic: Host) -> float | None:

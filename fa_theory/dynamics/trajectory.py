@@ -13,10 +13,13 @@ from fa_theory.model import Network, Parameters, Problem
 
 Host = np.ndarray[Any, Any]
 
+BLOW_UP = 1e30
+"""A run with a weight beyond this has diverged; products of a few such weights still are floats."""
+
 OUTCOMES = {
     "completed": "the run reached its end",
     "accuracy_not_reached": "the run reached its end, but the error estimate exceeds the accuracy asked for",
-    "diverged": "the loss or the weights became infinite or undefined",
+    "diverged": "the weights grew beyond 1e30, or the loss became infinite or undefined",
     "stalled": "the step size fell to the spacing of floating-point times",
     "too_many_steps": "the limit on the number of steps was reached",
     "unresolved_kink": "the slopes at a kink could not be determined",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fa_theory.backend import Array, namespace
 from fa_theory.dynamics import forward, take_step, update_directions
 from fa_theory.laws.neuron_law import layers_with_potential, neuron_law, require_degree
-from fa_theory.model import Network
+
+if TYPE_CHECKING:
+    from fa_theory.model import Network
 
 
 class Drift(NamedTuple):
@@ -23,7 +25,9 @@ class Drift(NamedTuple):
     predicted: Array
 
 
-def bregman_drift(network: Network, X: Array, errors: Array, step_size: Any) -> tuple[Network, tuple[Drift, ...]]:
+def bregman_drift(
+    network: Network, X: Array, errors: Array, step_size: Any
+) -> tuple[Network, tuple[Drift, ...]]:
     """Take one step W_l <- W_l - eta F_l and return the network after it with the change of the neuron law.
 
     Parameters
@@ -51,7 +55,8 @@ def bregman_drift(network: Network, X: Array, errors: Array, step_size: Any) -> 
 
     Notes
     -----
-    Statement bregman-drift (own). D_Psi(v', v) = Psi(v') - Psi(v) - <M(v), v' - v> with the M that the rule used.
+    Statement bregman-drift (own). D_Psi(v', v) = Psi(v') - Psi(v) - <M(v), v' - v> with the M that the rule
+    used.
     """
     degree = require_degree(network)
     directions = update_directions(network, forward(network, X), errors)
@@ -64,7 +69,8 @@ def bregman_drift(network: Network, X: Array, errors: Array, step_size: Any) -> 
         xp = namespace(old)
         bregman = rule.potential(new) - rule.potential(old) - xp.sum(rule.matrix(old) * (new - old).T, axis=1)
         squared = xp.sum(directions.weights[layer] ** 2, axis=1)
-        if directions.biases[layer] is not None:
-            squared = squared + directions.biases[layer] ** 2
+        bias = directions.biases[layer]
+        if bias is not None:
+            squared = squared + bias**2
         drifts.append(Drift(after_law - before_law, step_size * step_size * squared / 2 - degree * bregman))
     return after, tuple(drifts)

@@ -7,7 +7,16 @@ from typing import Any
 import numpy as np
 
 from fa_theory.backend import Array, is_exact, to_numpy
-from fa_theory.model import AdaptiveFeedback, DirectFeedback, FeedbackAlignment, FeedbackRule, Network, leaky_relu
+from fa_theory.model import (
+    AdaptiveFeedback,
+    Backprop,
+    DirectFeedback,
+    FeedbackAlignment,
+    FeedbackRule,
+    Network,
+    SignFeedback,
+    leaky_relu,
+)
 
 
 def exact_array(array: Array) -> np.ndarray[Any, Any]:
@@ -28,7 +37,7 @@ def exact_number(value: float) -> Any:
 
 
 def exact_network(network: Network) -> Network:
-    """Return the same network over exact rationals; the slope of a leaky ReLU and adaFA's kappa become rationals too.
+    """Return the same network over exact rationals, the slope of a leaky ReLU and adaFA's kappa included.
 
     Raises
     ------
@@ -57,6 +66,6 @@ def _exact_rule(rule: FeedbackRule) -> FeedbackRule:
         case AdaptiveFeedback():
             kappa = exact_number(float(rule.kappa))
             return AdaptiveFeedback(kappa, exact_array(rule.B_start), exact_array(rule.W_start))
-    if rule.name in ("backprop", "sign-fa"):
-        return rule
+        case Backprop() | SignFeedback():
+            return rule
     raise ValueError(f"the rule {rule.name!r} is a user's own, which may not be rational")

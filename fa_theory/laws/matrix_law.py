@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fa_theory.backend import Array
+from typing import TYPE_CHECKING
+
 from fa_theory.laws.neuron_law import layers_with_potential
 from fa_theory.model import (
     AdaptiveFeedback,
@@ -13,6 +14,9 @@ from fa_theory.model import (
     Network,
     SignFeedback,
 )
+
+if TYPE_CHECKING:
+    from fa_theory.backend import Array
 
 
 def _quadratic_form(rule: FeedbackRule, W: Array) -> Array:
@@ -38,10 +42,10 @@ def has_matrix_law(network: Network) -> bool:
 def matrix_law(network: Network) -> tuple[Array, ...]:
     """Return the conserved matrix, (n_l, n_l), of each hidden layer that has the law.
 
-    FA (and DFA below the output): W_l W_l^T + b_l b_l^T - B W_{l+1} - W_{l+1}^T B^T. Backprop: ... - W_{l+1}^T W_{l+1}.
-    adaFA: ... - kappa W^T W - D W - W^T D^T. sign-FA: FA's with B = sign(W)^T, constant between sign changes, its
-    diagonal always. It is evaluated for any activation, but constant in linear networks only; half its diagonal is
-    the neuron law.
+    FA (and DFA below the output): W_l W_l^T + b_l b_l^T - B W_{l+1} - W_{l+1}^T B^T. Backprop: ... -
+    W_{l+1}^T W_{l+1}. adaFA: ... - kappa W^T W - D W - W^T D^T. sign-FA: FA's with B = sign(W)^T, constant
+    between sign changes, its diagonal always. It is evaluated for any activation, but constant in linear
+    networks only; half its diagonal is the neuron law.
 
     Raises
     ------

@@ -1,13 +1,15 @@
-"""neuron-identity: d/dt 1/2 (|W_l[i,:]|^2 + b_l[i]^2) = p <M_{l+1}[i,:], d/dt W_{l+1}[:,i]> at every state."""
+"""neuron-identity: d/dt 1/2 (|W_l[i,:]|^2 + b_l[i]^2) = p <M_{l+1}[i,:], d/dt W_{l+1}[:,i]> always."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from fa_theory.backend import Array, namespace
 from fa_theory.dynamics import forward, magnitudes, update_directions
 from fa_theory.laws.neuron_law import layers_with_potential, require_degree
-from fa_theory.model import Network
+
+if TYPE_CHECKING:
+    from fa_theory.model import Network
 
 
 class Identity(NamedTuple):
@@ -38,8 +40,8 @@ def neuron_identity(
     X : array, (N, d)
         Samples.
     errors : array, (N, m)
-        e, the derivative of each sample's loss with respect to the output. Any matrix will do: the identity holds
-        for any loss.
+        e, the derivative of each sample's loss with respect to the output. Any matrix will do: the identity
+        holds for any loss.
     slopes : tuple of arrays, optional
         phi' of the hidden layers where the state lies on a kink.
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from fa_theory.backend import Array, namespace
-from fa_theory.model import Network
+
+if TYPE_CHECKING:
+    from fa_theory.model import Network
 
 
 def require_degree(network: Network) -> int:
     """Return the activation's degree p of homogeneity; raise ValueError if it has none."""
     degree = network.activation.degree
     if degree is None:
-        raise ValueError(f"activation {network.activation.name} is not homogeneous, so there is no neuron law")
+        raise ValueError(
+            f"activation {network.activation.name} is not homogeneous, so there is no neuron law"
+        )
     return degree
 
 
@@ -43,17 +49,21 @@ def neuron_law(network: Network) -> tuple[Array, ...]:
     """
     degree = require_degree(network)
     return tuple(
-        _squared_norms(network, layer) / 2 - degree * network.feedback[layer].potential(network.weights[layer + 1])
+        _squared_norms(network, layer) / 2
+        - degree * network.feedback[layer].potential(network.weights[layer + 1])
         for layer in layers_with_potential(network)
     )
 
 
 def neuron_law_size(network: Network) -> tuple[Array, ...]:
-    """Return 1/2 |w_i|^2 + p |M_i| |v_i|, the scale of rounding in each C_i."""
+    """Return 1/2 |w_i|^2 + p (|Psi_i| + sum_k |M_ik v_ki|), the scale of rounding in each C_i.
+
+    Both terms are needed: under adaFA either may cancel where the other does not.
+    """
     degree = require_degree(network)
     sizes = []
     for layer in layers_with_potential(network):
-        above = network.weights[layer + 1]
-        terms = abs(network.feedback[layer].matrix(above)) * abs(above.T)
-        sizes.append(_squared_norms(network, layer) / 2 + degree * namespace(above).sum(terms, axis=1))
+        rule, above = network.feedback[layer], network.weights[layer + 1]
+        terms = namespace(above).sum(abs(rule.matrix(above) * above.T), axis=1) + abs(rule.potential(above))
+        sizes.append(_squared_norms(network, layer) / 2 + degree * terms)
     return tuple(sizes)

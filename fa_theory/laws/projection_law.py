@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,9 @@ def unseen_inputs(network: Network, X: Array) -> Host:
 
 
 def feedback_range(network: Network) -> Host:
-    """Return U, an orthonormal basis, (n_1, r), of the range of B_2 B_3 ... B_L (of B_2 under DFA).
+    """Return U, an orthonormal basis, (n_1, r), of the range of B_2 B_3 ... B_L.
+
+    The product ends with the first direct feedback (DFA), which takes the output error itself.
 
     Raises
     ------
@@ -34,15 +37,15 @@ def feedback_range(network: Network) -> Host:
     rules = network.feedback
     if not all(isinstance(rule, FeedbackAlignment | DirectFeedback) for rule in rules):
         raise ValueError(f"feedback must be fixed (fa or dfa), got {network.rule_name}")
-    matrices = [to_numpy(matrix) for matrix in network.matrices()]
-    product = matrices[0] if rules[0].direct else np.linalg.multi_dot([*matrices, np.eye(matrices[-1].shape[1])])
+    last = next((layer for layer, rule in enumerate(rules) if rule.direct), len(rules) - 1)
+    product = reduce(np.matmul, [to_numpy(matrix) for matrix in network.matrices()[: last + 1]])
     left, singular, _ = np.linalg.svd(product, full_matrices=False)
     rank = int(np.sum(singular > max(product.shape) * machine_epsilon(network.weights[0]) * singular[0]))
     return np.asarray(left[:, :rank])
 
 
 def unreached_neurons(network: Network) -> Host:
-    """Return (I - U U^T) (W_1, b_1), (n_1, d) or (n_1, d + 1), U = `feedback_range`; constant in linear networks.
+    """Return (I - U U^T) (W_1, b_1), (n_1, d) or (n_1, d + 1), U = `feedback_range`; linear nets keep it.
 
     Raises
     ------

@@ -13,8 +13,9 @@ from fa_theory.model.feedback import (
 )
 from fa_theory.model.initialise import INITIALISATIONS, initialise
 from fa_theory.model.losses import LOSSES, Loss, cross_entropy, exponential, logistic, loss, squared
+from fa_theory.model.margin import Margin, max_margin
 from fa_theory.model.network import Network, Parameters
-from fa_theory.model.problem import Margin, Problem, Spectrum, max_margin, spectrum
+from fa_theory.model.problem import Problem, Spectrum, spectrum
 from fa_theory.model.state import State, load_state, save_state
 
 __all__ = [

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
-from fa_theory.backend import Array, namespace
+from fa_theory.backend import Array, namespace, number_like
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,8 @@ def _rectified(z: Array, slope: Any) -> Array:
 
 
 def _rectified_slope(z: Array, slope: Any) -> Array:
-    xp = namespace(z)
-    one = z * 0 + 1
-    return xp.where(z > 0, one, slope * one)
+    one = _ones(z)
+    return namespace(z).where(z > 0, one, number_like(slope, z) * one)
 
 
 def _identity(z: Array) -> Array:
@@ -58,7 +58,7 @@ def _identity(z: Array) -> Array:
 
 
 def _ones(z: Array) -> Array:
-    return z * 0 + 1
+    return number_like(1, z) * namespace(z).ones_like(z)
 
 
 def _power(z: Array, degree: int) -> Array:
@@ -113,21 +113,20 @@ def power(degree: int) -> Activation:
     ValueError
         If the degree is not an integer >= 2.
     """
-    if int(degree) != degree or degree < 2:
+    if not (2 <= degree < float("inf") and int(degree) == degree):
         raise ValueError(f"power degree must be an integer >= 2, got {degree}")
     degree = int(degree)
     return Activation(f"power:{degree}", partial(_power, degree=degree), partial(_power_slope, degree=degree), degree)
 
 
-_PLAIN = {"linear": linear, "relu": relu, "tanh": tanh}
-_WITH_NUMBER: dict[str, Callable[[float], Activation]] = {
-    "leaky_relu": leaky_relu,
-    "power": power,  # type: ignore[dict-item]
-}
+_PLAIN = {each.name: each for each in (linear, relu, tanh)}
+_WITH_NUMBER: dict[str, Callable[[Any], Activation]] = {"leaky_relu": leaky_relu, "power": power}
 
 
 def activation(name: str) -> Activation:
     """Find an activation by name: ``linear``, ``relu``, ``tanh``, ``leaky_relu:A`` or ``power:K``.
+
+    A number may be a fraction: ``leaky_relu:1/5`` has an exact slope.
 
     Raises
     ------
@@ -139,8 +138,23 @@ def activation(name: str) -> Activation:
         return _PLAIN[kind]
     if kind in _WITH_NUMBER and number:
         try:
-            value = float(number)
-        except ValueError:
+            value = Fraction(number) if "/" in number else float(number)
+        except (ValueError, ZeroDivisionError):
             raise ValueError(f"activation {name!r}: {number!r} is not a number") from None
         return _WITH_NUMBER[kind](value)
     raise ValueError(f"activation must be one of linear, relu, tanh, leaky_relu:A, power:K, got {name!r}")
+
+
+def as_activation(given: str | Activation) -> Activation:
+    """Return an activation from its name or itself.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
+    """
+    if isinstance(given, Activation):
+        return given
+    if not isinstance(given, str):
+        raise TypeError(f"activation must be a name or an Activation, got {given!r}")
+    return activation(given)

@@ -5,36 +5,33 @@ A rule stands between hidden layer l (n_l neurons) and the weight W = W_{l+1} of
 M[i, :] = grad Psi_i. This pair is all that the theory needs to know of a rule (THEORY: neuron-law).
 """
 
+# ruff: noqa: ARG002 - all rules share one signature
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from math import isfinite
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from fa_theory.backend import Array, floating, is_exact, namespace, to_numpy
+from fa_theory.backend import Array, floating, is_exact, namespace, number_like, require_same_kind, to_numpy
 
 
 class FeedbackRule(Protocol):
-    """What a feedback rule offers.
-
-    Attributes
-    ----------
-    name : str
-        The rule's name, as on the command line.
-    degree : int or None
-        The degree q of positive homogeneity of Psi; None when Psi is not homogeneous.
-    direct : bool
-        True when the matrix is applied to the output error itself (DFA), not to the signal of the layer above.
-    """
+    """What a feedback rule offers."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The rule's name, as on the command line."""
+
     @property
-    def degree(self) -> int | None: ...
+    def degree(self) -> int | None:
+        """The degree q of positive homogeneity of Psi; None when Psi is not homogeneous."""
+
     @property
-    def direct(self) -> bool: ...
+    def direct(self) -> bool:
+        """Whether the matrix is applied to the output error itself (DFA), not to the signal of the layer above."""
 
     def matrix(self, weight: Array) -> Array:
         """Return M, (n_l, n_{l+1}), at the weight W_{l+1}, (n_{l+1}, n_l)."""
@@ -50,20 +47,19 @@ def _rowwise_inner(matrix: Array, weight: Array) -> Array:
     return namespace(weight).sum(matrix * weight.T, axis=1)
 
 
-def _validate_shape(label: str, matrix: Array, shape: tuple[int, int], like: Array) -> None:
+def _validate_shape(label: str, matrix: Array, shape: tuple[int, ...], like: Array) -> None:
     if tuple(matrix.shape) != shape:
         raise ValueError(f"{label} must have shape {shape}, got {tuple(matrix.shape)}")
-    if matrix.dtype != like.dtype:
-        raise ValueError(f"{label} must have the weights' dtype {like.dtype}, got {matrix.dtype}")
+    require_same_kind(label, matrix, "the weights", like)
 
 
 @dataclass(frozen=True)
 class Backprop:
     """Backpropagation: M = W^T, Psi_i = 1/2 |W[:, i]|^2."""
 
-    name: str = "backprop"
-    degree: int | None = 2
-    direct: bool = False
+    name: ClassVar[str] = "backprop"
+    degree: ClassVar[int | None] = 2
+    direct: ClassVar[bool] = False
 
     def matrix(self, weight: Array) -> Array:
         """Return W^T."""
@@ -82,9 +78,12 @@ class FeedbackAlignment:
     """Feedback alignment (FA): M = B, fixed; Psi_i = <B[i, :], W[:, i]>."""
 
     B: Array
-    name: str = "fa"
-    degree: int | None = 1
-    direct: bool = False
+    name: ClassVar[str] = "fa"
+    degree: ClassVar[int | None] = 1
+    direct: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "B", floating("B", self.B, 2))
 
     def matrix(self, weight: Array) -> Array:
         """Return B."""
@@ -103,14 +102,14 @@ class FeedbackAlignment:
 class SignFeedback:
     """sign-FA: M = sign(W)^T with sign(0) = 0, Psi_i = |W[:, i]|_1."""
 
-    name: str = "sign-fa"
-    degree: int | None = 1
-    direct: bool = False
+    name: ClassVar[str] = "sign-fa"
+    degree: ClassVar[int | None] = 1
+    direct: ClassVar[bool] = False
 
     def matrix(self, weight: Array) -> Array:
         """Return sign(W)^T."""
         if is_exact(weight):
-            return ((weight > 0).astype(int) - (weight < 0).astype(int)).T
+            return ((weight > 0).astype(object) - (weight < 0).astype(object)).T
         return namespace(weight).sign(weight).T
 
     def potential(self, weight: Array) -> Array:
@@ -140,7 +139,13 @@ class AdaptiveFeedback:
     kappa: Any
     B_start: Array
     W_start: Array
-    direct: bool = False
+    direct: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if not self.kappa >= 0 or not isfinite(number_like(self.kappa, np.zeros(0))):
+            raise ValueError(f"kappa must be a finite number >= 0, got {self.kappa}")
+        object.__setattr__(self, "B_start", floating("B_start", self.B_start, 2))
+        object.__setattr__(self, "W_start", floating("W_start", self.W_start, 2))
 
     @property
     def name(self) -> str:
@@ -155,20 +160,18 @@ class AdaptiveFeedback:
     @property
     def D(self) -> Array:
         """The constant B(0) - kappa W(0)^T."""
-        return self.B_start - self.kappa * self.W_start.T
+        return self.B_start - number_like(self.kappa, self.W_start) * self.W_start.T
 
     def matrix(self, weight: Array) -> Array:
         """Return B = B(0) + kappa (W - W(0))^T."""
-        return self.B_start + self.kappa * (weight - self.W_start).T
+        return self.B_start + number_like(self.kappa, weight) * (weight - self.W_start).T
 
     def potential(self, weight: Array) -> Array:
         """Return kappa/2 |W[:, i]|^2 + <D[i, :], W[:, i]>."""
-        return _rowwise_inner(self.kappa * weight.T / 2 + self.D, weight)
+        return _rowwise_inner(number_like(self.kappa, weight) * weight.T / 2 + self.D, weight)
 
     def validate(self, label: str, weight: Array, n_outputs: int) -> None:
-        """Require kappa >= 0, B(0) of shape (n_l, n_{l+1}) and W(0) of the weight's shape."""
-        if not self.kappa >= 0 or self.kappa == float("inf"):
-            raise ValueError(f"kappa must be a finite number >= 0, got {self.kappa}")
+        """Require B(0) of shape (n_l, n_{l+1}) and W(0) of the weight's shape."""
         _validate_shape(label, self.B_start, (weight.shape[1], weight.shape[0]), weight)
         _validate_shape(f"{label}'s W_start", self.W_start, tuple(weight.shape), weight)
 
@@ -181,9 +184,12 @@ class DirectFeedback:
     """
 
     B: Array
-    name: str = "dfa"
-    degree: int | None = 1
-    direct: bool = True
+    name: ClassVar[str] = "dfa"
+    degree: ClassVar[int | None] = 1
+    direct: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "B", floating("B", self.B, 2))
 
     def matrix(self, weight: Array) -> Array:
         """Return B_l, which multiplies the output error."""
@@ -208,15 +214,17 @@ class PotentialFeedback:
         W -> M, (n_l, n_{l+1}), with M[i, :] = grad Psi_i(W[:, i]).
     energy : callable
         W -> Psi, (n_l,).
+    name : str
+        A short name for tables.
     degree : int or None
-        Degree of homogeneity of Psi, if it has one.
+        The degree q of positive homogeneity of Psi, if it has one.
     """
 
     gradient: Callable[[Array], Array]
     energy: Callable[[Array], Array]
     name: str = "potential"
     degree: int | None = None
-    direct: bool = False
+    direct: ClassVar[bool] = False
 
     def matrix(self, weight: Array) -> Array:
         """Return the user's M."""
@@ -227,24 +235,51 @@ class PotentialFeedback:
         return self.energy(weight)
 
     def validate(self, label: str, weight: Array, n_outputs: int) -> None:
-        """Require the right shapes, and that the gradient is the potential's (by a central difference)."""
+        """Require the right shapes and kinds, that M = grad Psi, and Euler's <M_i, W[:, i]> = q Psi_i where q is given.
+
+        M is compared with a central difference at a generic point near the weight, as the weight may lie on a kink of
+        Psi; in float64 and with a short step, as the point may lie close to one.
+        """
         shape = (weight.shape[1], weight.shape[0])
-        matrix, energy = to_numpy(self.gradient(weight)), to_numpy(self.energy(weight))
-        if matrix.shape != shape:
-            raise ValueError(f"{label}: gradient(W) must have shape {shape}, got {matrix.shape}")
-        if energy.shape != shape[:1]:
-            raise ValueError(f"{label}: energy(W) must have shape {shape[:1]}, got {energy.shape}")
-        if is_exact(weight):
-            return
+        for name, array, of_shape in (
+            ("gradient(W)", self.gradient(weight), shape),
+            ("energy(W)", self.energy(weight), shape[:1]),
+        ):
+            _validate_shape(f"{label}: {name}", floating(f"{label}: {name}", array, len(of_shape)), of_shape, weight)
+        if not is_exact(weight):
+            self._compare_with_difference(label, weight)
+
+    def _compare_with_difference(self, label: str, weight: Array) -> None:
+        rng = np.random.default_rng(0)
+        host = to_numpy(weight).astype(float)
+        size = float(np.max(abs(host))) or 1.0
+        point = host + size / 4 * rng.standard_normal(host.shape)
+        shift = 1e-8 * size * rng.standard_normal(host.shape)
         xp = namespace(weight)
-        step = float(xp.finfo(weight.dtype).eps) ** (1 / 3) * (1 + float(xp.max(abs(weight))))
-        direction = np.random.default_rng(0).standard_normal(tuple(weight.shape))
-        shift = xp.asarray(step * direction, dtype=weight.dtype)
-        slope = (to_numpy(self.energy(weight + shift)) - to_numpy(self.energy(weight - shift))) / (2 * step)
-        expected = np.sum(matrix * direction.T, axis=1)
-        gap = float(np.max(abs(slope - expected)))
-        if gap > 100 * step * (1 + float(np.max(abs(expected)))):
-            raise ValueError(f"{label}: gradient(W) is not the gradient of energy(W); they differ by {gap:.3g}")
+        ahead, here, behind = (to_numpy(self.energy(xp.asarray(W))) for W in (point + shift, point, point - shift))
+        matrix = to_numpy(self.gradient(xp.asarray(point)))
+        first_order = 2 * matrix * shift.T
+        _require_equal(
+            f"{label}: gradient(W) is not the gradient of energy(W)",
+            np.sum(first_order, axis=1),
+            ahead - behind,
+            np.sum(abs(first_order), axis=1) + 1e-8 * abs(here),
+        )
+        if self.degree is not None:
+            products = matrix * point.T
+            _require_equal(
+                f"{label}: energy(W) is not homogeneous of degree {self.degree}",
+                np.sum(products, axis=1),
+                self.degree * here,
+                np.sum(abs(products), axis=1),
+            )
+
+
+def _require_equal(complaint: str, left: Array, right: Array, scale: Array) -> None:
+    wrong = np.flatnonzero(~(abs(left - right) <= 1e-3 * scale))
+    if wrong.size:
+        i = int(wrong[0])
+        raise ValueError(f"{complaint}: at neuron {i}, {left[i]:.6g} is not {right[i]:.6g}")
 
 
 def feedback_rules(name: str, weights: Sequence[Array], matrices: Sequence[Array]) -> tuple[FeedbackRule, ...]:
@@ -273,10 +308,10 @@ def feedback_rules(name: str, weights: Sequence[Array], matrices: Sequence[Array
             kappa = float(number)
         except ValueError:
             raise ValueError(f"rule adafa:K needs a number K >= 0, got {name!r}") from None
-        return tuple(AdaptiveFeedback(kappa, B, W) for B, W in zip(matrices, weights[1:], strict=True))
+        return tuple(AdaptiveFeedback(kappa, B, W) for B, W in zip(_named(matrices), weights[1:], strict=True))
     plain: dict[str, Callable[[], tuple[FeedbackRule, ...]]] = {
-        "fa": lambda: tuple(FeedbackAlignment(B) for B in matrices),
-        "dfa": lambda: tuple(DirectFeedback(B) for B in matrices),
+        "fa": lambda: tuple(FeedbackAlignment(B) for B in _named(matrices)),
+        "dfa": lambda: tuple(DirectFeedback(B) for B in _named(matrices)),
         "sign-fa": lambda: (SignFeedback(),) * n_hidden,
         "backprop": lambda: (Backprop(),) * n_hidden,
     }
@@ -285,13 +320,28 @@ def feedback_rules(name: str, weights: Sequence[Array], matrices: Sequence[Array
     return plain[name]()
 
 
+def _named(matrices: Sequence[Any]) -> list[Array]:
+    return [floating(f"B{layer}", B, 2) for layer, B in enumerate(matrices, start=2)]
+
+
 def as_rules(feedback: Any, weights: Sequence[Array]) -> tuple[FeedbackRule, ...]:
     """Return one rule for each hidden layer from a rule name, or from a sequence of rules or FA matrices."""
     if isinstance(feedback, str):
         return feedback_rules(feedback, weights, ())
+    if not isinstance(feedback, Sequence):
+        raise TypeError(
+            f"feedback must be a rule's name, or a sequence of rules or matrices, one for each hidden layer, "
+            f"got {type(feedback).__name__}"
+        )
     if len(feedback) != len(weights) - 1:
-        raise ValueError(f"feedback must have one entry for each of {len(weights) - 1} hidden layers, got {len(feedback)}")
+        raise ValueError(
+            f"feedback must have one entry for each of {len(weights) - 1} hidden layers, got {len(feedback)}"
+        )
     return tuple(
-        each if hasattr(each, "potential") else FeedbackAlignment(floating(f"B{layer}", each, 2))
+        each if _is_rule(each) else FeedbackAlignment(floating(f"B{layer}", each, 2, like=weights[0]))
         for layer, each in enumerate(feedback, start=2)
     )
+
+
+def _is_rule(candidate: Any) -> bool:
+    return hasattr(candidate, "potential") and not isinstance(candidate, type)

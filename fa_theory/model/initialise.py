@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
 
-from fa_theory.model.activations import Activation, activation
+from fa_theory.model.activations import Activation, as_activation
 from fa_theory.model.feedback import FeedbackRule, feedback_rules
 from fa_theory.model.network import Network
 
@@ -40,7 +41,7 @@ def initialise(
         E |w_i|^2 = alignment / n_1; the columns above point along the feedback. Under DFA only the last hidden
         layer has a potential; it is aligned, the layers below are gaussian.
     widths : sequence of int
-        (d, n_1, ..., n_L), at least three positive numbers.
+        (d, n_1, ..., n_L), at least three positive integers.
     activation_name : str or Activation
         The activation.
     rule : str
@@ -54,16 +55,19 @@ def initialise(
 
     Raises
     ------
+    TypeError
+        If a width is not an integer or the activation is neither a name nor an Activation.
     ValueError
         If an argument is out of range, or an aligned start is asked for with an activation that is not homogeneous.
     """
     if kind not in INITIALISATIONS:
         raise ValueError(f"init must be one of {', '.join(INITIALISATIONS)}, got {kind!r}")
+    widths = tuple(map(index, widths))
     if len(widths) < 3 or min(widths) < 1:
-        raise ValueError(f"widths must be at least three positive numbers (d, n_1, ..., m), got {tuple(widths)}")
+        raise ValueError(f"widths must be at least three positive integers (d, n_1, ..., m), got {widths}")
     if not 0 < alignment < np.inf:
         raise ValueError(f"alignment must be a positive finite number, got {alignment}")
-    phi = activation(activation_name) if isinstance(activation_name, str) else activation_name
+    phi = as_activation(activation_name)
     if kind == "aligned" and phi.degree is None:
         raise ValueError(f"an aligned start needs a homogeneous activation, got {phi.name}; use init small or gaussian")
     rng = np.random.default_rng(seed)
@@ -116,4 +120,5 @@ def _columns_of_potential(rule: str, B: Matrix, target: Matrix) -> Matrix:
             length = 2 * ratio / (1 + np.sqrt(1 + 2 * float(kappa) * ratio))
         case _:
             length = target / squared_norm
-    return (B * length[:, None]).T
+    columns: Matrix = B * length[:, None]
+    return columns.T

@@ -1,8 +1,8 @@
 """Losses of one sample, loss(f, y), and their derivatives e = d loss / d f; the objective is their mean.
 
-Values and derivatives are stable for margins of either sign up to the largest float. The exponential loss of a margin
-below about -709 (float64) is not a float: it is returned as infinity without a warning, and a simulation that
-meets it ends with the outcome ``"diverged"``.
+Values and derivatives are accurate to a few units in the last place for margins of either sign, however large. The
+exponential loss of a margin below about -709 (float64) is not a float: it is returned as infinity without a warning,
+and a simulation that meets it ends with the outcome ``"diverged"``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from array_api_compat import device
 
 from fa_theory.backend import Array, is_exact, machine_epsilon, namespace, to_numpy
 
@@ -28,12 +30,15 @@ class Loss:
         (f, y), both (N, m) -> (N, m): e, the derivative with respect to the network's output, sample by sample.
     check_labels : callable
         Raises ValueError, saying how to mend it, if the (N, m) labels are not of the kind that the loss needs.
+    rational : bool
+        Whether value and derivative of rationals are rational, so that exact data may be used.
     """
 
     name: str
     value: Callable[[Array, Array], Array]
     derivative: Callable[[Array, Array], Array]
     check_labels: Callable[[Array], None]
+    rational: bool = False
 
     def mean(self, output: Array, labels: Array) -> Array:
         """Return the objective, the mean loss over the samples (a scalar array)."""
@@ -43,12 +48,13 @@ class Loss:
         return namespace(values).mean(values)
 
     def rounding(self, output: Array, labels: Array) -> float:
-        """Bound the effect of rounding in the outputs on the mean loss (first and second order)."""
-        size = 1.0 + float(namespace(output).max(abs(output)))
-        shift = 8 * machine_epsilon(output) * size
-        slope = float(namespace(output).max(abs(self.derivative(output, labels))))
+        """Estimate the effect on the mean loss of rounding in the outputs, to second order (relative error 8 eps)."""
+        xp = namespace(output)
+        eps = machine_epsilon(output)
+        shift = 8 * eps * (1.0 + float(xp.max(abs(output))))
+        slope = float(xp.max(xp.sum(abs(self.derivative(output, labels)), axis=1)))
         value = float(self.mean(output, labels))
-        return 4 * machine_epsilon(output) * value + shift * (slope + shift)
+        return 4 * eps * value + shift * (slope + shift * int(output.shape[1]))
 
 
 def _squared(output: Array, labels: Array) -> Array:
@@ -69,35 +75,45 @@ def _exponential_derivative(output: Array, labels: Array) -> Array:
 
 def _exp(x: Array) -> Array:
     xp = namespace(x)
-    largest = math.log(xp.finfo(x.dtype).max)
-    return xp.where(x > largest, xp.inf, xp.exp(xp.where(x > largest, largest, x)))
-
-
-def _softplus(x: Array) -> Array:
-    xp = namespace(x)
-    return xp.logaddexp(x * 0, x)
+    info = xp.finfo(x.dtype)
+    largest = math.log(info.max) * (1 - float(info.eps))  # less, so that rounding it to float32 cannot raise it
+    return xp.where(x > largest, xp.full_like(x, float("inf")), xp.exp(xp.where(x > largest, x * 0, x)))
 
 
 def _logistic(output: Array, labels: Array) -> Array:
-    return _softplus((-labels * output)[:, 0])
+    opposed = (-labels * output)[:, 0]
+    return namespace(output).logaddexp(opposed * 0, opposed)
 
 
 def _logistic_derivative(output: Array, labels: Array) -> Array:
-    return -labels * namespace(output).exp(-_softplus(labels * output))
+    xp = namespace(output)
+    margin = labels * output
+    small = xp.exp(-abs(margin))
+    return -labels * xp.where(margin > 0, small, xp.ones_like(small)) / (1 + small)
 
 
-def _log_normaliser(output: Array) -> Array:
+def _softmax_parts(output: Array) -> tuple[Array, Array, Array]:
+    """Return where each row has its peak, the outputs less the peak, and the sum of exp of these without the peak's."""
     xp = namespace(output)
     peak = xp.max(output, axis=1, keepdims=True)
-    return peak + xp.log(xp.sum(xp.exp(output - peak), axis=1, keepdims=True))
+    columns = xp.arange(output.shape[1], device=device(output))[None, :]
+    at_peak = columns == xp.argmax(output, axis=1)[:, None]
+    shifted = output - peak
+    rest = xp.sum(xp.where(at_peak, xp.zeros_like(output), xp.exp(shifted)), axis=1, keepdims=True)
+    return at_peak, shifted, rest
 
 
 def _cross_entropy(output: Array, labels: Array) -> Array:
-    return namespace(output).sum(labels * (_log_normaliser(output) - output), axis=1)
+    xp = namespace(output)
+    _, shifted, rest = _softmax_parts(output)
+    return xp.sum(labels * (xp.log1p(rest) - shifted), axis=1)
 
 
 def _cross_entropy_derivative(output: Array, labels: Array) -> Array:
-    return namespace(output).exp(output - _log_normaliser(output)) - labels
+    xp = namespace(output)
+    at_peak, shifted, rest = _softmax_parts(output)
+    elsewhere = xp.exp(shifted) / (1 + rest) - labels
+    return xp.where(at_peak & (labels > 0), -rest / (1 + rest), elsewhere)
 
 
 def _any_labels(labels: Array) -> None:
@@ -117,10 +133,9 @@ def _sign_labels(labels: Array, name: str) -> None:
 def _one_hot_labels(labels: Array) -> None:
     if labels.shape[1] < 2:
         raise ValueError("Y must be one-hot with at least two columns for the cross_entropy loss, got one column")
-    values = to_numpy(labels)
-    wrong = [row for row in range(values.shape[0]) if sorted(values[row].tolist()) != [0.0] * (values.shape[1] - 1) + [1.0]]
-    if wrong:
-        raise ValueError(f"Y must be one-hot for the cross_entropy loss, got row {wrong[0]} = {values[wrong[0]].tolist()}")
+    for row, values in enumerate(to_numpy(labels).tolist()):
+        if sorted(values) != [0.0] * (len(values) - 1) + [1.0]:
+            raise ValueError(f"Y must be one-hot for the cross_entropy loss, got row {row} = {values}")
 
 
 def _logistic_labels(labels: Array) -> None:
@@ -131,7 +146,7 @@ def _exponential_labels(labels: Array) -> None:
     _sign_labels(labels, "exponential")
 
 
-squared = Loss("squared", _squared, _squared_derivative, _any_labels)
+squared = Loss("squared", _squared, _squared_derivative, _any_labels, rational=True)
 """1/2 |f - y|^2."""
 
 logistic = Loss("logistic", _logistic, _logistic_derivative, _logistic_labels)
@@ -157,3 +172,18 @@ def loss(name: str) -> Loss:
     if name not in LOSSES:
         raise ValueError(f"loss must be one of {', '.join(LOSSES)}, got {name!r}")
     return LOSSES[name]
+
+
+def as_loss(given: str | Loss) -> Loss:
+    """Return a loss from its name or itself.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
+    """
+    if isinstance(given, Loss):
+        return given
+    if not isinstance(given, str):
+        raise TypeError(f"loss must be a name or a Loss, got {given!r}")
+    return loss(given)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from fa_theory.backend import Array, floating, namespace
-from fa_theory.model.activations import Activation, activation
+from fa_theory.backend import Array, floating, is_exact, namespace, require_same_kind
+from fa_theory.model.activations import Activation, as_activation
 from fa_theory.model.feedback import FeedbackRule, as_rules
 
 
@@ -39,7 +39,8 @@ class Network:
 
     Notes
     -----
-    Networks are immutable; `with_parameters` returns a changed copy.
+    Networks are not changed after they are made (`with_parameters` returns a changed copy), and they keep the arrays
+    they were given, so do not write into these.
     """
 
     def __init__(
@@ -49,18 +50,23 @@ class Network:
         feedback: str | Sequence[Any],
         biases: Sequence[Any | None] | None = None,
     ) -> None:
-        if len(weights) < 2:
-            raise ValueError(f"weights must hold at least two layers, got {len(weights)}")
-        checked = tuple(floating(f"W{layer}", W, 2) for layer, W in enumerate(weights, start=1))
-        if biases is not None and len(biases) != len(weights):
-            raise ValueError(f"biases must have one entry (or None) for each of {len(weights)} layers, got {len(biases)}")
+        layers = _listed("weights", weights)
+        if len(layers) < 2:
+            raise ValueError(f"weights must hold at least two layers, got {len(layers)}")
+        checked = [floating("W1", layers[0], 2)]
+        checked += [floating(f"W{layer}", W, 2, like=checked[0]) for layer, W in enumerate(layers[1:], start=2)]
+        given = [None] * len(layers) if biases is None else _listed("biases", biases)
+        if len(given) != len(layers):
+            raise ValueError(f"biases must have one entry (or None) for each of {len(layers)} layers, got {len(given)}")
         checked_biases = tuple(
-            None if b is None else floating(f"b{layer}", b, 1)
-            for layer, b in enumerate(biases if biases is not None else (None,) * len(weights), start=1)
+            None if b is None else floating(f"b{layer}", b, 1, like=checked[0])
+            for layer, b in enumerate(given, start=1)
         )
-        _check_shapes(checked, checked_biases)
-        self.parameters = Parameters(checked, checked_biases)
-        self.activation = _find_activation(activation)
+        self.parameters = Parameters(tuple(checked), checked_biases)
+        _check_fit(self.parameters)
+        self.activation = as_activation(activation)
+        if is_exact(checked[0]) and self.activation.degree is None:
+            raise ValueError(f"activation {self.activation.name} has no exact rational values; give floats as weights")
         self.feedback: tuple[FeedbackRule, ...] = as_rules(feedback, checked)
         for layer, (rule, W) in enumerate(zip(self.feedback, checked[1:], strict=True), start=2):
             rule.validate(f"B{layer}", W, checked[-1].shape[0])
@@ -109,7 +115,7 @@ class Network:
         if self.biases[0] is None:
             return X
         xp = namespace(X)
-        return xp.concat([X, xp.ones((X.shape[0], 1), dtype=X.dtype)], axis=1)
+        return xp.concat([X, xp.ones_like(X[:, :1])], axis=1)
 
     def first_layer_weights(self) -> Array:
         """Return W_1, with the bias b_1 as a last column where there is one."""
@@ -117,12 +123,17 @@ class Network:
         return W if b is None else namespace(W).concat([W, b[:, None]], axis=1)
 
 
-def _find_activation(given: str | Activation) -> Activation:
-    return activation(given) if isinstance(given, str) else given
+def _listed(name: str, given: Any) -> list[Any]:
+    try:
+        return list(given)
+    except TypeError:
+        got = type(given).__name__
+        raise TypeError(f"{name} must be a sequence of arrays, one for each layer, got {got}") from None
 
 
-def _check_shapes(weights: tuple[Array, ...], biases: tuple[Array | None, ...]) -> None:
-    for layer, (W, b) in enumerate(zip(weights, biases, strict=True), start=1):
+def _check_fit(parameters: Parameters) -> None:
+    weights = parameters.weights
+    for layer, (W, b) in enumerate(zip(*parameters, strict=True), start=1):
         if 0 in W.shape:
             raise ValueError(f"W{layer} must not be empty, got shape {tuple(W.shape)}")
         if layer > 1 and W.shape[1] != weights[layer - 2].shape[0]:
@@ -133,5 +144,5 @@ def _check_shapes(weights: tuple[Array, ...], biases: tuple[Array | None, ...]) 
         if b is not None and b.shape[0] != W.shape[0]:
             raise ValueError(f"b{layer} must have shape ({W.shape[0]},), got {tuple(b.shape)}")
         for name, array in ((f"W{layer}", W), (f"b{layer}", b)):
-            if array is not None and array.dtype != weights[0].dtype:
-                raise ValueError(f"{name} must have the dtype of W1, {weights[0].dtype}, got {array.dtype}")
+            if array is not None:
+                require_same_kind(name, array, "W1", weights[0])

@@ -7,10 +7,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.optimize import nnls
 
-from fa_theory.backend import Array, floating, machine_epsilon, to_numpy
-from fa_theory.model.losses import Loss, loss
+from fa_theory.backend import Array, floating, is_exact, machine_epsilon, require_same_kind, to_numpy
+from fa_theory.model.losses import Loss, as_loss
 
 
 class Problem:
@@ -33,26 +32,23 @@ class Problem:
 
     def __init__(self, X: Any, Y: Any, loss: str | Loss = "squared") -> None:
         self.X: Array = floating("X", X, 2)
-        labels = Y if hasattr(Y, "ndim") else np.asarray(Y)
-        labels = floating("Y", labels, 1)[:, None] if labels.ndim == 1 else floating("Y", labels, 2)
+        labels = floating("Y", Y, (1, 2), like=self.X)
+        labels = labels[:, None] if labels.ndim == 1 else labels
         if 0 in self.X.shape or 0 in labels.shape:
             raise ValueError(f"X and Y must not be empty, got shapes {tuple(self.X.shape)} and {tuple(labels.shape)}")
         if labels.shape[0] != self.X.shape[0]:
             raise ValueError(f"Y must have one row for each of the {self.X.shape[0]} rows of X, got {labels.shape[0]}")
-        if labels.dtype != self.X.dtype:
-            raise ValueError(f"Y must have the dtype of X, {self.X.dtype}, got {labels.dtype}")
+        require_same_kind("Y", labels, "X", self.X)
         self.Y: Array = labels
-        self.loss: Loss = _find_loss(loss)
+        self.loss: Loss = as_loss(loss)
+        if is_exact(self.X) and not self.loss.rational:
+            raise ValueError(f"the {self.loss.name} loss has no exact rational values; give floats as X and Y")
         self.loss.check_labels(self.Y)
 
     @property
     def n_samples(self) -> int:
         """The number N of samples."""
         return int(self.X.shape[0])
-
-
-def _find_loss(given: str | Loss) -> Loss:
-    return loss(given) if isinstance(given, str) else given
 
 
 @dataclass(frozen=True)
@@ -102,63 +98,9 @@ class Spectrum:
 
 def spectrum(X: Array) -> Spectrum:
     """Return the spectrum of X X^T / N, (N, d) samples as rows, with its numerical rank."""
-    samples = to_numpy(X)
+    samples = to_numpy(X).astype(float) if is_exact(X) else to_numpy(X)
     left, singular, right = np.linalg.svd(samples, full_matrices=False)
-    tolerance = max(samples.shape) * machine_epsilon(X) * float(singular[0])
+    tolerance = max(samples.shape) * machine_epsilon(samples) * float(singular[0])
     rank = int(np.sum(singular > tolerance))
-    return Spectrum(singular**2 / samples.shape[0], rank, tolerance, samples.shape[0], right[:rank], left[:, :rank])
-
-
-@dataclass(frozen=True)
-class Margin:
-    """The maximum margin max_{|u| = 1} min_j y_j u.x_j of labelled samples, enclosed from both sides.
-
-    Attributes
-    ----------
-    direction : array, (d,)
-        The unit vector u that attains `lower`; zeros when the data are not separable.
-    lower : float
-        min_j y_j u.x_j: a margin that is attained. Zero when the data are not separable.
-    upper : float
-        |sum_j a_j y_j x_j| of the dual weights: no unit vector has a larger margin.
-    dual : array, (N,)
-        Convex weights a_j; with `upper` zero up to rounding they certify that the data are not separable.
-    scale : float
-        max_j |x_j|.
-    """
-
-    direction: np.ndarray[Any, Any]
-    lower: float
-    upper: float
-    dual: np.ndarray[Any, Any]
-    scale: float
-
-    @property
-    def relative(self) -> float:
-        """The attained margin over max_j |x_j|; below 1e-9 separability is not decided in floating point."""
-        return self.lower / self.scale if self.scale else 0.0
-
-
-def max_margin(X: Array, labels: Array) -> Margin:
-    """Return the max-margin direction of samples X, (N, d), with labels +-1, (N,) or (N, 1), and a dual certificate.
-
-    The convex problem min |w| subject to y_j w.x_j >= 1 is solved by non-negative least squares (Lawson and Hanson's
-    least-distance programming), whose multipliers are the dual certificate.
-    """
-    samples = to_numpy(X).astype(float)
-    signed = samples * to_numpy(labels).astype(float).reshape(-1, 1)
-    scale = float(np.max(np.linalg.norm(samples, axis=1)))
-    if scale == 0.0:
-        return Margin(np.zeros(samples.shape[1]), 0.0, 0.0, np.full(len(samples), 1 / len(samples)), scale)
-    system = np.vstack([signed.T / scale, np.ones(len(signed))])
-    target = np.zeros(len(system))
-    target[-1] = 1.0
-    multipliers, _ = nnls(system, target, maxiter=30 * len(signed) + 100)
-    dual = multipliers / multipliers.sum()
-    nearest = signed.T @ dual
-    upper = float(np.linalg.norm(nearest))
-    direction = nearest / upper if upper > 0 else np.zeros(samples.shape[1])
-    lower = float(np.min(signed @ direction))
-    if lower <= 0:
-        return Margin(np.zeros(samples.shape[1]), 0.0, upper, dual, scale)
-    return Margin(direction, lower, upper, dual, scale)
+    eigenvalues = singular.astype(float) ** 2 / samples.shape[0]
+    return Spectrum(eigenvalues, rank, tolerance, samples.shape[0], right[:rank], left[:, :rank])

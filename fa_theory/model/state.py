@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from fa_theory.backend import floating, to_numpy
+from fa_theory.backend import floating, is_exact, to_numpy
 from fa_theory.files import replacing
 from fa_theory.model.feedback import AdaptiveFeedback, DirectFeedback, FeedbackAlignment
 from fa_theory.model.network import Network
@@ -52,22 +53,32 @@ def save_state(path: str | os.PathLike[str], network: Network, problem: Problem)
     """Write X, Y, W1, ..., b1, ... and B2, ... to an .npz file, whole or not at all.
 
     Feedback is written for FA, adaFA and DFA; backprop and sign-FA follow from the weights.
+
+    Raises
+    ------
+    ValueError
+        If the arrays are exact rationals, which an .npz file cannot hold, or some layers' feedback has a matrix to
+        write and others' has none.
+    OSError
+        If the file cannot be written.
     """
+    if is_exact(problem.X):
+        raise ValueError("a state file holds floating-point numbers, got exact rationals")
     arrays = {"X": to_numpy(problem.X), "Y": to_numpy(problem.Y)}
     for layer, (W, b) in enumerate(zip(network.weights, network.biases, strict=True), start=1):
         arrays[f"W{layer}"] = to_numpy(W)
         if b is not None:
             arrays[f"b{layer}"] = to_numpy(b)
-    for layer, (rule, W) in enumerate(zip(network.feedback, network.weights[1:], strict=True), start=2):
-        matrix = _stored_matrix(rule, W)
-        if matrix is not None:
-            arrays[f"B{layer}"] = matrix
+    stored = [_stored_matrix(rule, W) for rule, W in zip(network.feedback, network.weights[1:], strict=True)]
+    matrices = {f"B{layer}": matrix for layer, matrix in enumerate(stored, start=2) if matrix is not None}
+    if 0 < len(matrices) < len(stored):
+        raise ValueError(f"a state file holds feedback for all hidden layers or for none, got {network.rule_name}")
     with replacing(path) as stream:
-        np.savez(stream, **arrays)  # type: ignore[arg-type]
+        np.savez(stream, **arrays, **matrices)  # type: ignore[arg-type]
 
 
 def load_state(path: str | os.PathLike[str]) -> State:
-    """Read and validate a state file; shapes that depend on the rule are checked when the network is built.
+    """Read and validate a state file; the columns of B2, B3, ..., which depend on the rule, are for `Network` to check.
 
     Raises
     ------
@@ -75,7 +86,7 @@ def load_state(path: str | os.PathLike[str]) -> State:
         If there is no such file.
     ValueError
         If the file is no .npz archive, an array is missing, has an unknown name, is pickled, not real, not finite or
-        of the wrong rank; the message names the array.
+        of a shape that does not fit; the message names the array.
     """
     arrays = _read(Path(path))
     unknown = [name for name in arrays if not re.fullmatch(r"X|Y|[Wb][1-9]\d*|B([2-9]|[1-9]\d+)", name)]
@@ -93,9 +104,10 @@ def load_state(path: str | os.PathLike[str]) -> State:
     if feedback and len(feedback) != depth - 1:
         absent = next(f"B{layer}" for layer in range(2, depth + 1) if f"B{layer}" not in arrays)
         raise ValueError(f"{path}: array {absent} is missing; feedback is given for all hidden layers or for none")
-    ranks = {"X": 2, "Y": 1 if arrays["Y"].ndim == 1 else 2, "W": 2, "b": 1, "B": 2}
+    ranks: dict[str, int | tuple[int, ...]] = {"X": 2, "Y": (1, 2), "W": 2, "b": 1, "B": 2}
     try:
         checked = {name: floating(name, array, ranks[name[0]]) for name, array in arrays.items()}
+        _check_shapes(checked, depth)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from None
     return State(
@@ -107,23 +119,46 @@ def load_state(path: str | os.PathLike[str]) -> State:
     )
 
 
+def _check_shapes(arrays: dict[str, Matrix], depth: int) -> None:
+    N, d = arrays["X"].shape
+    Y = arrays["Y"]
+    if len(Y) != N:
+        raise ValueError(f"Y must have one row for each of the {N} rows of X, got {len(Y)}")
+    n_outputs = Y.shape[1] if Y.ndim == 2 else 1
+    below, below_name = d, "column of X"
+    for layer in range(1, depth + 1):
+        W, b = arrays[f"W{layer}"], arrays.get(f"b{layer}")
+        if W.shape[1] != below:
+            raise ValueError(f"W{layer} must have {below} columns, one for each {below_name}, got shape {W.shape}")
+        if b is not None and len(b) != len(W):
+            raise ValueError(f"b{layer} must have shape ({len(W)},), got {b.shape}")
+        if layer > 1 and f"B{layer}" in arrays and len(arrays[f"B{layer}"]) != below:
+            got = arrays[f"B{layer}"].shape
+            raise ValueError(f"B{layer} must have {below} rows, one for each column of W{layer}, got shape {got}")
+        below, below_name = len(W), f"row of W{layer}"
+    if below != n_outputs:
+        raise ValueError(f"W{depth} must have {n_outputs} rows, one for each column of Y, got {below}")
+
+
 def _read(path: Path) -> dict[str, Matrix]:
     if not path.exists():
         raise FileNotFoundError(f"state file {path} does not exist")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} is not a readable .npz archive")
     try:
         with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ValueError(f"{path} is a single .npy array, not an .npz archive")
-            arrays = {}
-            for name in archive.files:
-                try:
-                    arrays[name] = archive[name]
-                except ValueError as error:
-                    raise ValueError(f"{path}: array {name} cannot be read ({error})") from None
-            return arrays
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
+            return {name: _read_array(archive, name) for name in archive.files}
+    except (zipfile.BadZipFile, zlib.error, EOFError, MemoryError, OSError, RuntimeError) as error:
         raise ValueError(f"{path} is not a readable .npz archive ({error})") from None
     except ValueError as error:
-        if str(path) in str(error):
-            raise
-        raise ValueError(f"{path} is not a readable .npz archive ({error})") from None
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _read_array(archive: Any, name: str) -> Matrix:
+    try:
+        array = archive[name]
+    except ValueError as error:
+        raise ValueError(f"array {name} cannot be read ({error})") from None
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"{name} is not an array")  # noqa: TRY004 - the file is at fault, not a type
+    return array

@@ -1,50 +1,5 @@
-"""Judgement: assumptions, verdicts, reports and the standard suite."""
-
-from fa_theory.verify.bounded import assess_bound, assess_descent, smallest_dominance
-from fa_theory.verify.conserved import (
-    LawDrift,
-    assess_matrix_law,
-    assess_neuron_law,
-    assess_projection_law,
-    law_drift,
-    matrix_law_drift,
-    neuron_law_drift,
-    projection_law_drift,
-)
-from fa_theory.verify.identities import assess_bregman_drift, assess_dissipation_split, assess_neuron_identity
-from fa_theory.verify.instance import Instance, instance_from_data, instance_from_state
-from fa_theory.verify.report import Report, bound_json, describe, run_instance, trajectory_json, verify
-from fa_theory.verify.suite import Summary, run_suite, standard_suite, summarise
-from fa_theory.verify.verdict import VERDICTS, Verdict
-
-__all__ = [
-    "VERDICTS",
-    "Instance",
-    "LawDrift",
-    "Report",
-    "Summary",
-    "Verdict",
-    "assess_bound",
-    "assess_bregman_drift",
-    "assess_descent",
-    "assess_dissipation_split",
-    "assess_matrix_law",
-    "assess_neuron_identity",
-    "assess_neuron_law",
-    "assess_projection_law",
-    "bound_json",
-    "describe",
-    "instance_from_data",
-    "instance_from_state",
-    "law_drift",
-    "matrix_law_drift",
-    "neuron_law_drift",
-    "projection_law_drift",
-    "run_instance",
-    "run_suite",
-    "smallest_dominance",
-    "standard_suite",
-    "summarise",
-    "trajectory_json",
-    "verify",
-]
+"""Temporary: renamed to fa_theory.verification (ft.verify is the function). Use fa_theory.verification."""
+from fa_theory.verification import *  # noqa: F403
+import sys as _sys, fa_theory.verification as _v
+for _n in ("verdict","conserved","identities","bounded","report","suite","instance"):
+    _sys.modules["fa_theory.verify."+_n]=getattr(_v,_n) if hasattr(_v,_n) and not callable(getattr(_v,_n)) else __import__("fa_theory.verification."+_n,fromlist=["x"])

@@ -6,20 +6,24 @@ Ito's palette), and every line also has its own style and marker, so that print 
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.style import context as style_context
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from fa_theory.backend import machine_epsilon
 from fa_theory.bounds import Bound
 from fa_theory.dynamics import Trajectory, dissipation
 from fa_theory.statements import STATEMENTS
-from fa_theory.verify import (
+from fa_theory.verification import (
     LawDrift,
     assess_matrix_law,
     assess_neuron_law,
@@ -41,8 +45,7 @@ PRINT_STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlesize": 8,
-    "figure.constrained_layout.use": True,
-    "figure.dpi": 100,
+    "figure.dpi": 220,
     "font.family": "DejaVu Sans",
     "font.size": 8,
     "grid.alpha": 0.35,
@@ -50,7 +53,6 @@ PRINT_STYLE: dict[Any, Any] = {
     "legend.fontsize": 7,
     "lines.linewidth": 1.3,
     "lines.markersize": 3.5,
-    "savefig.dpi": 250,
     "svg.fonttype": "path",
     "svg.hashsalt": "fa_theory",
     "xtick.labelsize": 7,
@@ -76,19 +78,44 @@ _LOOKS = (
 _MARKS = 8
 """Markers along a line, enough to tell lines apart without hiding them."""
 
-_LAWS: dict[str, tuple[Callable[[Trajectory], Any], Callable[[Trajectory], LawDrift]]] = {
+LAWS: dict[str, tuple[Callable[[Trajectory], Any], Callable[[Trajectory], LawDrift]]] = {
     "neuron-law": (assess_neuron_law, neuron_law_drift),
     "matrix-law": (assess_matrix_law, matrix_law_drift),
     "projection-law": (assess_projection_law, projection_law_drift),
 }
 
 
-def picture(draw: Callable[[Axes], Axes], *, width: float = COLUMN_WIDTH, height: float = 2.7) -> Figure:
-    """Make a figure of one Axes in `PRINT_STYLE`, of the given size in inches, and let `draw` draw on it."""
-    with rc_context(PRINT_STYLE):
-        figure = Figure(figsize=(width, height))
+def print_style() -> AbstractContextManager[None]:
+    """Return a context of Matplotlib's own defaults and `PRINT_STYLE`, whatever the user's settings are."""
+    return style_context(["default", PRINT_STYLE])
+
+
+def picture(draw: Callable[[Axes], Axes], *, width: float = COLUMN_WIDTH, height: float = 2.7) -> tuple[bytes, bytes]:
+    """Make a figure of one Axes in `print_style`, let `draw` draw on it, and return it as SVG and as PNG.
+
+    Parameters
+    ----------
+    draw : callable
+        Axes -> Axes, one of the functions of this module with its other arguments filled in.
+    width, height : float
+        In inches.
+
+    Returns
+    -------
+    svg, png : bytes
+        The contents of the two files, the same for the same picture (no date, no random identifiers).
+    """
+    svg, png = io.BytesIO(), io.BytesIO()
+    with print_style():
+        figure = Figure(figsize=(width, height), layout="tight")
         draw(figure.add_subplot())
-    return figure
+        # Figure.savefig lays out and draws twice for each file; the canvases draw once, and one layout is enough
+        print_png: Callable[..., None] = FigureCanvasAgg(figure).print_png
+        print_png(png, pil_kwargs={"compress_level": 4})
+        figure.set_layout_engine("none")
+        print_svg: Callable[..., None] = FigureCanvasSVG(figure).print_svg
+        print_svg(svg, metadata={"Date": None})
+    return svg.getvalue(), png.getvalue()
 
 
 def plot_bound(bound: Bound, trajectory: Trajectory, ax: Axes) -> Axes:
@@ -119,13 +146,12 @@ def plot_bound(bound: Bound, trajectory: Trajectory, ax: Axes) -> Axes:
     """
     observed, limit, error = trajectory.loss - bound.floor, bound(trajectory.t), trajectory.error
     excess = bound.quantity == "excess_loss"
-    if _draw_curve(ax, trajectory.t, observed, "observed", 0) and _draw_curve(
-        ax, trajectory.t, limit, f"bound ({bound.id})", 1
-    ):
-        _scale_to(ax, trajectory.t, observed, limit, error)
+    _draw_curve(ax, trajectory.t, observed, "observed", 0)
+    _draw_curve(ax, trajectory.t, limit, f"bound ({bound.id})", 1)
+    _scale_to(ax, trajectory.t, observed, limit, error)
     _describe(ax, f"{STATEMENTS[bound.id].title}\nrule {trajectory.network.rule_name}", trajectory)
     ax.set_ylabel("excess loss L(t) \N{MINUS SIGN} L*" if excess else "mean loss L(t)")
-    ax.legend(loc="best")
+    _legend_on_top(ax)
     return ax
 
 
@@ -154,23 +180,30 @@ def plot_law_drift(trajectory: Trajectory, ax: Axes, laws: Sequence[str] | None 
         If a law has another id.
     """
     if laws is None:
-        laws = [law for law, (assess, _) in _LAWS.items() if assess(trajectory).verdict != "not_applicable"]
-    unknown = [law for law in laws if law not in _LAWS]
+        laws = [law for law, (assess, _) in LAWS.items() if assess(trajectory).verdict != "not_applicable"]
+    unknown = [law for law in laws if law not in LAWS]
     if unknown:
-        raise ValueError(f"laws must be among {', '.join(_LAWS)}, got {unknown[0]!r}")
+        raise ValueError(f"laws must be among {', '.join(LAWS)}, got {unknown[0]!r}")
     epsilon = machine_epsilon(trajectory.problem.X)
     for law in laws:
-        look = list(_LAWS).index(law)
-        measured = _LAWS[law][1](trajectory)
+        look = list(LAWS).index(law)
+        measured = LAWS[law][1](trajectory)
         smallest = epsilon * (measured.size or 1.0)
         _draw_curve(ax, trajectory.t, np.maximum(measured.drift, smallest), law, look)
         _draw_tolerance(ax, trajectory.t, np.maximum(measured.tolerance, smallest), look)
     if laws:
-        ax.plot([], [], color="0.4", linestyle=":", marker="o", markerfacecolor="white", label="tolerance of each law")
+        ax.plot(
+            [],
+            [],
+            color="0.4",
+            linestyle=":",
+            marker="o",
+            markerfacecolor="white",
+            label="tolerance of each law",
+        )
         ax.set_yscale("log")
         _log_ticks(ax)
-        _make_headroom(ax, 0.12 * (2 + len(laws)))
-        ax.legend(loc="upper left", ncols=2)
+        _legend_on_top(ax)
     else:
         ax.text(0.5, 0.5, "no law applies to this run", transform=ax.transAxes, ha="center")
     _describe(ax, f"Drift of the conserved quantities\nrule {trajectory.network.rule_name}", trajectory)
@@ -215,7 +248,7 @@ def plot_alignment(trajectory: Trajectory, ax: Axes) -> Axes:
     ax.set_yticks([-1.0, -0.5, 0.0, 0.5, 1.0])
     _describe(ax, f"Alignment of updates with gradients\nrule {trajectory.network.rule_name}", trajectory)
     ax.set_ylabel("cosine between F and G")
-    ax.legend(loc="best", ncols=2)
+    _legend_on_top(ax)
     return ax
 
 
@@ -242,14 +275,12 @@ def alignment_along(trajectory: Trajectory) -> tuple[Host, Host]:
     return cosines, fails
 
 
-def _draw_curve(ax: Axes, t: Host, values: Host, label: str, look: int) -> bool:
-    """Draw a line in one of the looks; return whether there is anything to see."""
+def _draw_curve(ax: Axes, t: Host, values: Host, label: str, look: int) -> None:
     color, linestyle, marker = _LOOKS[look % len(_LOOKS)]
     every = max(1, len(t) // _MARKS)
     # each line's markers start elsewhere, so that lines on top of each other show both
     start = look * every // 3 % every if len(t) > _MARKS else 0
     ax.plot(t, values, color=color, linestyle=linestyle, marker=marker, markevery=(start, every), label=label)
-    return bool(np.isfinite(values).any())
 
 
 def _draw_tolerance(ax: Axes, t: Host, values: Host, look: int) -> None:
@@ -269,47 +300,56 @@ def _draw_tolerance(ax: Axes, t: Host, values: Host, look: int) -> None:
 
 
 def _scale_to(ax: Axes, t: Host, observed: Host, limit: Host, error: Host) -> None:
-    """Choose the scale, and draw the error estimate where it can be seen."""
+    """Choose the scale, and draw the error estimate where it is thicker than a line."""
     telling = np.concatenate([np.maximum(observed, error), np.maximum(limit, error)])
     telling = telling[np.isfinite(telling)]
+    if not telling.size:
+        return
     low, high = float(np.min(telling)), float(np.max(telling))
-    logarithmic = low > 0 and high > 10 * low
-    if logarithmic:
-        seen = np.any(error > 0.02 * observed)
+    if low > 0 and high > 10 * low:
         ax.set_yscale("log")
-        ax.set_ylim(low / 2, high * 2)
+        ax.set_ylim(low / 2, high * 1.5)
         _log_ticks(ax)
+        bottom = low / 4
+        thickness = np.log(np.maximum(observed + error, low) / np.maximum(observed, low)) / np.log(high / low)
     else:
-        seen = np.any(error > 0.005 * (high - min(low, 0.0)))
-        ax.set_ylim(min(0.0, 1.05 * low), 1.08 * high if high > 0 else None)
-    if seen:
-        below = np.maximum(observed - error, low / 4) if logarithmic else observed - error
-        ax.fill_between(
-            t, below, observed + error, color=_LOOKS[0].color, alpha=0.25, linewidth=0, label="error estimate"
-        )
+        ax.set_ylim(min(0.0, 1.05 * low), 1.05 * high if high > 0 else 1.0)
+        bottom = -np.inf
+        thickness = error / (max(high, 0.0) - min(low, 0.0) or 1.0)
+    if np.any(thickness > 0.01):
+        below, above = np.maximum(observed - error, bottom), observed + error
+        ax.fill_between(t, below, above, color=_LOOKS[0].color, alpha=0.25, linewidth=0, label="error estimate")
 
 
 def _describe(ax: Axes, title: str, trajectory: Trajectory) -> None:
-    ax.set_title(title)
+    ax.set_title(title, y=1.0)
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
     steps = "" if trajectory.method == "flow" else f" (steps of {trajectory.options['step_size']:g})"
     ax.set_xlabel(f"time t{steps}")
 
 
 def _log_ticks(ax: Axes) -> None:
-    """Label decades as 10⁻³ in plain text, which is drawn faster and set more evenly than mathematics."""
-    axis = ax.yaxis
-    axis.set_major_locator(LogLocator(base=10, numticks=7))
-    axis.set_minor_formatter(NullFormatter())
-    axis.set_major_formatter(FuncFormatter(_power_of_ten))
+    """Label decades as 10⁻³ in plain text, and 2 and 5 times them where the axis spans few decades."""
+    low, high = ax.get_ylim()
+    few = high < 200 * low
+    ax.yaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0) if few else (1.0,), numticks=6))
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_formatter(FuncFormatter(_power_of_ten))
 
 
 def _power_of_ten(value: float, _position: int | None) -> str:
-    exponent = round(np.log10(value)) if value > 0 else 0
-    superscripts = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-    return "10" + str(exponent).translate(superscripts)
+    mantissa, exponent = f"{value:.0e}".split("e")
+    power = "10" + str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return power if mantissa == "1" else f"{mantissa}·{power}"
 
 
-def _make_headroom(ax: Axes, fraction: float) -> None:
-    """Extend a logarithmic axis upwards so that a legend at the top hides nothing."""
+def _legend_on_top(ax: Axes) -> None:
+    """Put the legend at the top, in two columns, on an axis extended upwards so that it hides nothing."""
+    # columns are filled one after the other: short labels first, so that only one column is wide
+    entries = sorted(zip(*ax.get_legend_handles_labels(), strict=True), key=lambda entry: len(entry[1]))
+    handles, labels = zip(*entries, strict=True)
+    ax.legend(handles, labels, loc="upper left", ncols=2, columnspacing=1.2, borderaxespad=0.2)
+    room = 0.12 * ((len(labels) + 1) // 2) + 0.02
     low, high = ax.get_ylim()
-    ax.set_ylim(low, high * (high / low) ** fraction)
+    share = room / (1 - room)
+    ax.set_ylim(low, high * (high / low) ** share if ax.get_yscale() == "log" else high + share * (high - low))

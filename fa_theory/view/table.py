@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from fa_theory.bounds import Bound
 from fa_theory.dynamics import OUTCOMES, Trajectory
 from fa_theory.statements import STATEMENTS
-from fa_theory.verify import Report
+from fa_theory.verification import Report
+
+
+def _table(*headers: str) -> Table:
+    """Return a table whose last column alone wraps."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for header in headers:
+        table.add_column(header, no_wrap=header != headers[-1], overflow="fold")
+    return table
+
 
 _STYLES = {"holds": "green", "refuted": "bold red", "undecided": "yellow", "not_applicable": "dim"}
 
@@ -35,7 +45,7 @@ def _number(value: float | None) -> str:
 
 def print_verdicts(console: Console, rows: Iterable[_Row]) -> None:
     """Print one row for each statement: id, verdict, evidence, margin, detail."""
-    table = Table("statement", "verdict", "evidence", "margin", "detail")
+    table = _table("statement", "verdict", "evidence", "margin", "detail")
     for row in rows:
         table.add_row(
             row.id,
@@ -49,7 +59,7 @@ def print_verdicts(console: Console, rows: Iterable[_Row]) -> None:
 
 def print_runs(console: Console, reports: Sequence[Report]) -> None:
     """Print one row for each run: name, size, loss from start to end, error estimate, how it ended."""
-    table = Table("run", "samples", "widths", "loss at start", "at the end", "error estimate", "outcome")
+    table = _table("run", "samples", "widths", "loss at start", "at the end", "error estimate", "outcome")
     for report in reports:
         run = report.trajectory
         table.add_row(
@@ -66,21 +76,23 @@ def print_runs(console: Console, reports: Sequence[Report]) -> None:
 
 def print_trajectory(console: Console, trajectory: Trajectory, rows: int = 11) -> None:
     """Print time, loss and error estimate at about `rows` recorded times, and how the run ended."""
-    table = Table("t", "loss", "error estimate")
+    table = _table("t", "loss", "error estimate")
     count = len(trajectory.t)
     for k in sorted({round(i * (count - 1) / (rows - 1)) for i in range(rows)} if count else ()):
         table.add_row(_number(trajectory.t[k]), f"{trajectory.loss[k]:.10g}", f"{trajectory.error[k]:.1e}")
     console.print(table)
     kinds = [event.kind for event in trajectory.events]
     events = ", ".join(f"{kinds.count(kind)} x {kind}" for kind in dict.fromkeys(kinds))
-    console.print(f"{trajectory.n_steps} steps; {OUTCOMES[trajectory.outcome]}" + (f"; events: {events}" if events else ""))
+    console.print(
+        f"{trajectory.n_steps} steps; {OUTCOMES[trajectory.outcome]}" + (f"; events: {events}" if events else "")
+    )
     if not trajectory.unique:
         console.print("The flow is not unique: at an event marked unique = false it could have gone on in another way.")
 
 
 def print_bounds(console: Console, bounds: Sequence[Bound], end: float) -> None:
     """Print one row for each bound: whether it applies, its rate, its value at the start and the end."""
-    table = Table("bound", "applies", "rate", "on", "at t = 0", f"at t = {end:g}", "assumption that fails")
+    table = _table("bound", "applies", "rate", "on", "at t = 0", f"at t = {end:g}", "assumption that fails")
     for bound in bounds:
         first, last = bound([0.0, end]) if bound.applicable else (None, None)
         reason = "; ".join(f"{each.name} (margin {each.margin:.3g})" for each in bound.failed)
@@ -98,7 +110,7 @@ def print_bounds(console: Console, bounds: Sequence[Bound], end: float) -> None:
 
 def print_statements(console: Console) -> None:
     """Print one row for each statement: id, title, source, evidence that this version can give."""
-    table = Table("statement", "title", "source", "evidence")
+    table = _table("statement", "title", "source", "evidence")
     for each in STATEMENTS.values():
         table.add_row(each.id, each.title, each.source, ", ".join(each.evidence))
     console.print(table)

@@ -60,8 +60,32 @@ def test_verify_prints_a_row_for_each_statement_and_writes_the_fixed_keys(tmp_pa
 
 def test_the_same_instance_from_a_state_file_gives_the_same_numbers(tmp_path, capsys):
     state, first, second = tmp_path / "s.npz", tmp_path / "1.json", tmp_path / "2.json"
-    names = ["--rule", "adafa:0.7", "--activation", "leaky_relu:0.5", "--loss", "logistic", "--time", "0.5", "--points", "4"]
-    run(capsys, "verify", *names, "--width", "3", "--biases", "--seed", "5", "--save-state", str(state), "--json", str(first))
+    names = [
+        "--rule",
+        "adafa:0.7",
+        "--activation",
+        "leaky_relu:0.5",
+        "--loss",
+        "logistic",
+        "--time",
+        "0.5",
+        "--points",
+        "4",
+    ]
+    run(
+        capsys,
+        "verify",
+        *names,
+        "--width",
+        "3",
+        "--biases",
+        "--seed",
+        "5",
+        "--save-state",
+        str(state),
+        "--json",
+        str(first),
+    )
     run(capsys, "verify", *names, "--state", str(state), "--json", str(second))
     a, b = (json.loads(file.read_text()) for file in (first, second))
     assert a["trajectory"] == b["trajectory"]
@@ -82,7 +106,7 @@ def test_simulate_writes_the_trajectory(tmp_path, capsys):
     status, out, _ = run(capsys, "simulate", *SMALL, "--json", str(file))
     written = json.loads(file.read_text())["trajectory"]
     assert status == 0
-    assert "completed" == written["outcome"]
+    assert written["outcome"] == "completed"
     assert written["loss"][-1] < written["loss"][0]
     assert all(error < 1e-6 for error in written["error"])
     assert f"{written['loss'][-1]:.6g}"[:6] in out
@@ -93,7 +117,7 @@ def test_a_diverging_run_says_so(tmp_path, capsys):
     arguments = ["--method", "gd", "--step-size", "50", "--steps", "400", "--points", "401"]
     status, out, _ = run(capsys, "simulate", *arguments, "--json", str(file))
     assert status == 0
-    assert "infinite" in out
+    assert "diverged" in out or "grew beyond" in out
     written = json.loads(file.read_text())["trajectory"]
     assert written["outcome"] == "diverged"
     assert 1 <= len(written["loss"]) < 401
@@ -130,7 +154,7 @@ def test_a_csv_of_the_user(tmp_path, capsys):
         (["verify", "--rule", "adafa"], "adafa"),
         (["verify", "--activation", "leaky_relu:2"], "leaky_relu slope"),
         (["verify", "--activation", "tanh"], "homogeneous"),
-        (["verify", "--loss", "hinge"], "loss must be"),
+        (["verify", "--loss", "hinge"], "hinge"),
         (["verify", "--width", "0"], "width"),
         (["verify", "--width", "x"], "--width"),
         (["verify", "--depth", "1"], "depth"),
@@ -191,7 +215,7 @@ def test_an_unwritable_report_folder_is_refused_before_the_run(tmp_path, capsys)
 
 
 def test_a_refuted_statement_gives_status_1(capsys, monkeypatch):
-    from fa_theory.verify import report
+    from fa_theory.verification import report
 
     real = report.simulate
 
@@ -207,11 +231,11 @@ def test_a_refuted_statement_gives_status_1(capsys, monkeypatch):
 
 
 def test_an_interrupted_suite_keeps_what_is_finished(tmp_path, capsys, monkeypatch):
-    from fa_theory.cli import main as module
-    from fa_theory.verify import instance_from_data
+    from fa_theory.cli import commands as module
+    from fa_theory.verification import instance_from_data
 
     small = [instance_from_data(name=f"run {k}", width=2, run={"time": 0.2, "points": 3}) for k in range(3)]
-    monkeypatch.setattr(module, "standard_suite", lambda seed: tuple(small))
+    monkeypatch.setattr(module, "standard_suite", lambda _: tuple(small))
     real = module.run_suite
 
     def stops_after_one(instances, progress=None):
@@ -248,8 +272,25 @@ def test_help_names_every_option_and_an_example(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     status, out, _ = run(capsys, "verify", "--help")
     assert status == 0
-    for option in ("--data", "--target", "--state", "--rule", "--activation", "--loss", "--width", "--init", "--seed",
-                   "--method", "--time", "--steps", "--step-size", "--points", "--json", "--save-state", "--report"):
+    for option in (
+        "--data",
+        "--target",
+        "--state",
+        "--rule",
+        "--activation",
+        "--loss",
+        "--width",
+        "--init",
+        "--seed",
+        "--method",
+        "--time",
+        "--steps",
+        "--step-size",
+        "--points",
+        "--json",
+        "--save-state",
+        "--report",
+    ):
         assert option in out
     assert "Example:" in out
 

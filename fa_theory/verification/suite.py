@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from fa_theory.statements import STATEMENTS
-from fa_theory.verify.instance import Instance, instance_from_data
-from fa_theory.verify.report import Report, run_instance
-from fa_theory.verify.verdict import VERDICTS
+from fa_theory.verification.instance import Instance, instance_from_data
+from fa_theory.verification.report import Report, run_instance
+from fa_theory.verification.verdict import VERDICTS
 
 RULES = ("fa", "sign-fa", "adafa:1", "backprop")
 
@@ -19,9 +19,9 @@ _FLOWERS = (0, 60, 100, 120)
 def standard_suite(seed: int = 0) -> tuple[Instance, ...]:
     """Return the instances of the standard suite over iris; features are standardised throughout.
 
-    For FA, sign-FA, adaFA(1) and backprop: petal width by a linear network (exponential-decay on the excess loss), four
-    flowers by leaky ReLU with biases (exponential-decay with kinks), setosa against the rest with logistic loss
-    (separable-decay). For FA: exponential loss, three species at once (multi-output-decay), and networks of four layers.
+    For FA, sign-FA, adaFA(1) and backprop: petal width by a linear network (exponential-decay on the excess loss),
+    four flowers by leaky ReLU with biases (exponential-decay with kinks), setosa against the rest with logistic loss
+    (separable-decay). For FA: exponential loss, three species at once (multi-output-decay), networks of four layers.
     """
 
     def instance(name: str, **options: object) -> Instance:

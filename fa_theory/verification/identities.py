@@ -6,9 +6,16 @@ import numpy as np
 
 from fa_theory.backend import machine_epsilon, namespace, to_numpy
 from fa_theory.dynamics import Trajectory, dissipation, forward, minibatches
-from fa_theory.laws import bregman_drift, exact_array, exact_network, exact_number, layers_with_potential, neuron_identity
+from fa_theory.laws import (
+    bregman_drift,
+    exact_array,
+    exact_network,
+    exact_number,
+    layers_with_potential,
+    neuron_identity,
+)
 from fa_theory.model import Network, PotentialFeedback, Problem
-from fa_theory.verify.verdict import Verdict, first_failure, judge_deviation, not_applicable, yes_or_no
+from fa_theory.verification.verdict import Verdict, first_failure, judge_deviation, not_applicable, yes_or_no
 
 _EXACT_STEPS = 2
 _EXACT_BATCH = 16

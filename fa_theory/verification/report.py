@@ -8,11 +8,11 @@ from typing import Any
 from fa_theory.bounds import BOUNDS, Bound
 from fa_theory.dynamics import OUTCOMES, Progress, Trajectory, simulate
 from fa_theory.model import Network, Problem
-from fa_theory.verify.bounded import assess_bound, assess_descent
-from fa_theory.verify.conserved import assess_matrix_law, assess_neuron_law, assess_projection_law
-from fa_theory.verify.identities import assess_bregman_drift, assess_dissipation_split, assess_neuron_identity
-from fa_theory.verify.instance import Instance
-from fa_theory.verify.verdict import Verdict
+from fa_theory.verification.bounded import assess_bound, assess_descent
+from fa_theory.verification.conserved import assess_matrix_law, assess_neuron_law, assess_projection_law
+from fa_theory.verification.identities import assess_bregman_drift, assess_dissipation_split, assess_neuron_identity
+from fa_theory.verification.instance import Instance
+from fa_theory.verification.verdict import Verdict
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,9 @@ def yes_or_no(name: str, holds: bool, detail: str) -> Assumption:
 
 def first_failure(*assumptions: Assumption) -> Assumption | None:
     """Return the first assumption that fails, else the first that is undecided, else None."""
-    failed = [each for each in assumptions if each.holds is False] + [each for each in assumptions if each.holds is None]
+    failed = [each for each in assumptions if each.holds is False] + [
+        each for each in assumptions if each.holds is None
+    ]
     return failed[0] if failed else None
 
 

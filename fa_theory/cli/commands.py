@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,11 +17,11 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from fa_theory import __version__
 from fa_theory.bounds import BOUNDS
 from fa_theory.cli.options import InstanceOptions, make_instance, with_instance_options
-from fa_theory.dynamics import check_fit, simulate
+from fa_theory.dynamics import check_fit, recorded_times, simulate
 from fa_theory.files import replacing
 from fa_theory.model import save_state
 from fa_theory.statements import STATEMENTS
-from fa_theory.verify import (
+from fa_theory.verification import (
     Instance,
     Report,
     bound_json,
@@ -33,6 +34,7 @@ from fa_theory.verify import (
 from fa_theory.view import table
 
 FINE, REFUTED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+_PIPE_WIDTH = 160
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -42,8 +44,8 @@ app = typer.Typer(
     help="Verify the theory of feedback alignment: conservation laws and convergence bounds, against simulation.",
 )
 
-JsonFile = Annotated[Optional[Path], typer.Option("--json", help="Write what the table shows, and more, as JSON.")]
-SaveState = Annotated[Optional[Path], typer.Option("--save-state", help="Write the start state that was used (.npz).")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write what the table shows, and more, as JSON.")]
+SaveState = Annotated[Path | None, typer.Option("--save-state", help="Write the start state that was used (.npz).")]
 
 
 @app.command()
@@ -54,7 +56,7 @@ def verify(
     json_file: JsonFile = None,
     save_state_file: SaveState = None,
     report: Annotated[
-        Optional[Path], typer.Option(help="Write a page with pictures (PNG, SVG, index.html) to this folder.")
+        Path | None, typer.Option(help="Write a page with pictures (PNG, SVG, index.html) to this folder.")
     ] = None,
 ) -> None:
     """Run an instance and judge every statement; without options, the standard suite over iris.
@@ -73,7 +75,7 @@ def verify(
             raise ValueError("--save-state needs one instance; give its options (the suite has several)")
         save_state(save_state_file, instances[0].network, instances[0].problem)
     reports, interrupted = _run(instances)
-    console = Console()
+    console = _console()
     if single and reports:
         table.print_verdicts(console, reports[0].verdicts)
         console.print(f"run: {reports[0].trajectory.outcome.replace('_', ' ')}")
@@ -110,7 +112,7 @@ def simulate_command(
         trajectory = simulate(
             instance.network, instance.problem, progress=lambda part: advance(instance, part), **instance.run
         )
-    table.print_trajectory(Console(), trajectory)
+    table.print_trajectory(_console(), trajectory)
     if json_file is not None:
         _write_json(json_file, {"instance": describe(instance), "trajectory": trajectory_json(trajectory)})
 
@@ -126,9 +128,8 @@ def bound(*, options: InstanceOptions, json_file: JsonFile = None) -> None:
     instance = make_instance(options)
     check_fit(instance.network, instance.problem)
     bounds = [calculate(instance.network, instance.problem) for calculate in BOUNDS]
-    end, points = float(instance.run.get("time", 10.0)), int(instance.run.get("points", 101))
-    times = [end * k / (points - 1) for k in range(points)]
-    table.print_bounds(Console(), bounds, end)
+    times = list(recorded_times(float(instance.run.get("time", 10.0)), int(instance.run.get("points", 101))))
+    table.print_bounds(_console(), bounds, times[-1])
     if json_file is not None:
         rows = [bound_json(each, times) for each in bounds]
         _write_json(json_file, {"instance": describe(instance), "bounds": rows})
@@ -141,7 +142,7 @@ def theorems(*, json_file: JsonFile = None) -> None:
     Example: fa-theory theorems --json theorems.json
     """
     _check_writable(json_file)
-    table.print_statements(Console())
+    table.print_statements(_console())
     if json_file is not None:
         rows = [
             {"id": s.id, "title": s.title, "source": s.source, "claim": s.claim, "evidence": list(s.evidence)}
@@ -162,11 +163,16 @@ def _run(instances: tuple[Instance, ...]) -> tuple[list[Report], bool]:
     reports: list[Report] = []
     try:
         with _progress(instances) as advance:
-            for each in run_suite(instances, advance):
-                reports.append(each)
+            reports.extend(run_suite(instances, advance))
     except KeyboardInterrupt:
         return reports, True
     return reports, False
+
+
+def _console() -> Console:
+    """Return the console for tables; a pipe or a file gets lines of a fixed, generous width."""
+    console = Console()
+    return console if console.is_terminal or "COLUMNS" in os.environ else Console(width=_PIPE_WIDTH)
 
 
 @contextmanager
@@ -179,7 +185,9 @@ def _progress(instances: tuple[Instance, ...]) -> Iterator[Any]:
         position = {id(each): k for k, each in enumerate(instances, start=1)}
 
         def advance(instance: Instance, fraction: float) -> None:
-            bar.update(task, description=f"{position[id(instance)]}/{len(instances)} {instance.name}", completed=fraction)
+            bar.update(
+                task, description=f"{position[id(instance)]}/{len(instances)} {instance.name}", completed=fraction
+            )
 
         yield advance
 
@@ -214,8 +222,8 @@ def _write_json(path: Path, values: dict[str, Any]) -> None:
         stream.write(json.dumps(values, indent=1, allow_nan=False).encode())
 
 
-# click's UsageError; newer typer vendors click and exports only the subclass
-_UsageError = typer.BadParameter.__base__ or typer.BadParameter
+# click's UsageError: newer typer vendors click and exports only the subclass
+_UsageError: Any = typer.BadParameter.__base__
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -226,7 +234,7 @@ def main(arguments: list[str] | None = None) -> None:
         print("interrupted: nothing was finished, nothing was written", file=sys.stderr)
         status = INTERRUPTED
     except _UsageError as error:
-        print(f"fa-theory: {error.format_message()}", file=sys.stderr)  # type: ignore[attr-defined]
+        print(f"fa-theory: {error.format_message()}", file=sys.stderr)
         status = REFUSED
     except (ValueError, TypeError, ArithmeticError, OSError) as error:
         print(f"fa-theory: {error}", file=sys.stderr)

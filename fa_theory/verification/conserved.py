@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from fa_theory.laws import (
     unseen_inputs,
 )
 from fa_theory.model import DirectFeedback, FeedbackAlignment, Network, PotentialFeedback, SignFeedback
-from fa_theory.verify.verdict import Verdict, first_failure, judge_deviation, not_applicable, yes_or_no
+from fa_theory.verification.verdict import Verdict, first_failure, judge_deviation, not_applicable, yes_or_no
 
 Host = np.ndarray[Any, Any]
 
@@ -47,7 +48,10 @@ def _joined(parts: tuple[Any, ...]) -> Host:
 
 
 def law_drift(
-    trajectory: Trajectory, quantity: Callable[[Network], Host], size: float, segments: list[tuple[int, int]] | None = None
+    trajectory: Trajectory,
+    quantity: Callable[[Network], Host],
+    size: float,
+    segments: list[tuple[int, int]] | None = None,
 ) -> LawDrift:
     """Measure a quantity along a trajectory.
 
@@ -118,7 +122,7 @@ def _between_sign_changes(trajectory: Trajectory) -> list[tuple[int, int]]:
     changes = [event.time for event in trajectory.events if event.kind == "sign change"]
     cuts = sorted({int(np.searchsorted(trajectory.t, time, side="right")) for time in changes})
     edges = [0, *(cut for cut in cuts if 0 < cut < len(trajectory.t)), len(trajectory.t)]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
 def matrix_law_drift(trajectory: Trajectory) -> LawDrift:
@@ -158,7 +162,8 @@ def projection_law_drift(trajectory: Trajectory) -> LawDrift:
         return _joined(parts)
 
     size = max(
-        float(np.linalg.norm(to_numpy(trajectory.network_at(k).first_layer_weights()))) for k in (0, len(trajectory.t) - 1)
+        float(np.linalg.norm(to_numpy(trajectory.network_at(k).first_layer_weights())))
+        for k in (0, len(trajectory.t) - 1)
     )
     return law_drift(trajectory, unmoved, size)
 

@@ -7,7 +7,7 @@ import numpy as np
 from fa_theory.backend import machine_epsilon
 from fa_theory.bounds import Bound
 from fa_theory.dynamics import Trajectory, dissipation
-from fa_theory.verify.verdict import Verdict, first_failure, not_applicable, yes_or_no
+from fa_theory.verification.verdict import Verdict, first_failure, not_applicable, yes_or_no
 
 
 def assess_bound(bound: Bound, trajectory: Trajectory) -> Verdict:
@@ -18,7 +18,8 @@ def assess_bound(bound: Bound, trajectory: Trajectory) -> Verdict:
     the verdict is undecided. At the start the two may be equal.
     """
     failure = first_failure(
-        *bound.assumptions, yes_or_no("continuous-time flow", trajectory.method == "flow", f"method {trajectory.method}")
+        *bound.assumptions,
+        yes_or_no("continuous-time flow", trajectory.method == "flow", f"method {trajectory.method}"),
     )
     if failure is not None:
         return not_applicable(bound.id, failure)
@@ -27,7 +28,9 @@ def assess_bound(bound: Bound, trajectory: Trajectory) -> Verdict:
     tolerance = trajectory.error + bound.rounding * values
     later = trajectory.t > 0
     if not later.any():
-        return Verdict(bound.id, "undecided", None, None, f"nothing was recorded after the start ({trajectory.outcome})")
+        return Verdict(
+            bound.id, "undecided", None, None, f"nothing was recorded after the start ({trajectory.outcome})"
+        )
     relative = np.divide(slack, values, out=np.full_like(slack, -1.0), where=values > 0)
     margin = float(np.min(relative[later]))
     if np.any(slack < -tolerance):
@@ -65,7 +68,9 @@ def assess_descent(bound: Bound, trajectory: Trajectory) -> Verdict:
         detail = f"the loss rises by {rise[worst]:.3g} between t = {trajectory.t[worst]:.4g} and the next recorded time"
         return Verdict(bound.id, "refuted", "float-checked", -float(rise[worst]) / float(trajectory.loss[0]), detail)
     measured = smallest_dominance(trajectory)
-    detail = "never rises" + (f"; dominance <G,F>/|F|^2 at least {measured:.4g} along the run" if measured is not None else "")
+    detail = "never rises" + (
+        f"; dominance <G,F>/|F|^2 at least {measured:.4g} along the run" if measured is not None else ""
+    )
     predicted = bound.constants.get("dominance")
     if measured is not None and predicted is not None:
         detail += f", predicted at least {predicted:.4g}"

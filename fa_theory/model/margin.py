@@ -1,0 +1,108 @@
+"""The maximum margin of labelled samples, enclosed between an attained value and a dual certificate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fa_theory.backend import Array, to_numpy
+
+Host = np.ndarray[Any, Any]
+
+_GAP = 1e-12
+
+
+@dataclass(frozen=True)
+class Margin:
+    """The maximum margin max_{|u| = 1} min_j y_j u.x_j of labelled samples, enclosed from both sides.
+
+    Attributes
+    ----------
+    direction : array, (d,)
+        The unit vector u that attains `lower`; zeros when none with a positive margin was found.
+    lower : float
+        min_j y_j u.x_j: a margin that is attained. Zero when no positive one was found.
+    upper : float
+        |sum_j a_j y_j x_j| of the dual weights: no unit vector has a larger margin.
+    dual : array, (N,)
+        Convex weights a_j; with `upper` zero up to rounding they certify that the data are not separable.
+    scale : float
+        max_j |x_j|.
+    """
+
+    direction: Host
+    lower: float
+    upper: float
+    dual: Host
+    scale: float
+
+    @property
+    def relative(self) -> float:
+        """The attained margin over max_j |x_j|; below 1e-9 separability is not decided in floating point."""
+        return self.lower / self.scale if self.scale else 0.0
+
+
+def max_margin(X: Array, labels: Array) -> Margin:
+    """Return the max-margin direction of samples X, (N, d), with labels +-1, (N,) or (N, 1), and a dual certificate.
+
+    Wolfe's algorithm finds the point nearest to the origin in the convex hull of all y_j x_j; u points there. Whatever
+    rounding does to its course, `lower` and `upper` are evaluated from u and the dual weights that are returned.
+
+    Raises
+    ------
+    ValueError
+        If the labels are not N numbers -1 or +1.
+    """
+    samples, signs = to_numpy(X).astype(float), to_numpy(labels).astype(float).reshape(-1, 1)
+    if len(signs) != len(samples) or not np.all(abs(signs) == 1):
+        raise ValueError(f"labels must be {len(samples)} numbers, each -1 or +1")
+    size = float(np.max(abs(samples))) or 1.0
+    points = signs * (samples / size)
+    direction, dual = _nearest_point(points)
+    lower, upper = float(np.min(points @ direction)), float(np.linalg.norm(dual @ points))
+    if lower <= 0:
+        direction, lower = np.zeros_like(direction), 0.0
+    return Margin(direction, size * lower, size * upper, dual, size * float(np.max(np.linalg.norm(points, axis=1))))
+
+
+def _nearest_point(points: Host) -> tuple[Host, Host]:
+    """Return the unit vector of largest margin and the convex weights of the shortest combination that were met."""
+    n_samples, dimension = points.shape
+    active = [int(np.argmin(np.linalg.norm(points, axis=1)))]
+    weights = np.ones(1)
+    best_direction, best_lower = np.zeros(dimension), 0.0
+    best_dual, best_upper = np.zeros(n_samples), np.inf
+    for _ in range(50 + 10 * (n_samples + dimension)):
+        upper = float(np.linalg.norm(weights @ points[active]))
+        if upper < best_upper:
+            best_dual, best_upper = np.zeros(n_samples), upper
+            best_dual[active] = weights
+        # The nearest point itself is a poor direction when it is short; the common normal of the active points is not.
+        normal = np.linalg.lstsq(points[active], np.ones(len(active)), rcond=None)[0]
+        direction = normal / (float(np.linalg.norm(normal)) or 1.0)
+        heights = points @ direction
+        entering = int(np.argmin(heights))
+        if heights[entering] > best_lower:
+            best_direction, best_lower = direction, float(heights[entering])
+        if entering in active or best_upper - best_lower <= _GAP * best_upper or best_upper == 0:
+            break
+        active, weights = _minimise([*active, entering], np.append(weights, 0.0), points)
+    return best_direction, best_dual
+
+
+def _minimise(active: list[int], weights: Host, points: Host) -> tuple[list[int], Host]:
+    """Return the active points, some of them dropped, and the convex weights of the shortest combination of them."""
+    while True:
+        base, edges = points[active[0]], points[active[1:]] - points[active[0]]
+        shares = np.linalg.lstsq(edges.T, -base, rcond=None)[0]
+        target = np.append(1 - np.sum(shares), shares)
+        if np.all(target > 0):
+            return active, target
+        shrinking = target <= 0
+        steps = np.where(shrinking, weights / np.where(shrinking, weights - target, 1.0), np.inf)
+        first = int(np.argmin(steps))
+        weights = np.delete(weights + steps[first] * (target - weights), first)
+        weights = np.maximum(weights, 0) / np.sum(np.maximum(weights, 0))
+        active = active[:first] + active[first + 1 :]

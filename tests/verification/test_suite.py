@@ -1,0 +1,76 @@
+"""The standard suite over iris: everything exercised, nothing refuted, every exception for a sound reason."""
+
+import pytest
+
+from fa_theory.statements import STATEMENTS
+from fa_theory.verification import Report, Verdict, run_instance, standard_suite, summarise
+
+SOUND_REASONS = (
+    "linear activation",
+    "squared loss",
+    "exponential or logistic loss",
+    "two layers",
+    "scalar output",
+    "rule is fa",
+    "linearly independent samples",
+    "flow, or midpoint",
+    "continuous-time flow",
+)
+
+
+@pytest.fixture(scope="module", params=standard_suite(), ids=lambda instance: instance.name)
+def report(request):
+    return run_instance(request.param)
+
+
+def test_each_run_completes_and_nothing_is_refuted_or_undecided(report):
+    assert report.trajectory.outcome == "completed"
+    assert report.trajectory.unique
+    for verdict in report.verdicts:
+        assert verdict.verdict in ("holds", "not_applicable"), verdict
+        if verdict.verdict == "not_applicable":
+            assert verdict.detail.startswith(SOUND_REASONS), verdict
+        else:
+            assert verdict.margin > 0
+            assert verdict.evidence in STATEMENTS[verdict.id].evidence
+
+
+def test_the_suite_holds_every_statement_up_to_be_judged():
+    """What holds where follows from the statements' assumptions, not from running them."""
+    suite = {instance.name: instance for instance in standard_suite()}
+    rules = {instance.network.rule_name.partition(":")[0] for instance in suite.values()}
+    assert rules == {"fa", "sign-fa", "adafa", "backprop"}
+    assert {instance.problem.loss.name for instance in suite.values()} == {
+        "squared",
+        "logistic",
+        "exponential",
+        "cross_entropy",
+    }
+    assert max(instance.network.depth for instance in suite.values()) == 4
+    assert all(any("standard" in each for each in i.description["transforms"]) for i in suite.values())
+
+
+def made(instance, verdict, margin):
+    results = tuple(Verdict(each, verdict, "float-checked", margin, "") for each in STATEMENTS)
+    return Report(instance, None, (), results)
+
+
+def test_a_summary_takes_the_gravest_verdict_and_its_smallest_margin():
+    suite = standard_suite()
+    rows = summarise(
+        [
+            made(suite[0], "holds", 0.5),
+            made(suite[1], "holds", 0.2),
+            made(suite[2], "not_applicable", -1.0),
+        ]
+    )
+    assert [row.id for row in rows] == list(STATEMENTS)
+    assert (rows[0].verdict, rows[0].margin) == ("holds", 0.2)
+    assert "2 of 2" in rows[0].detail
+    assert suite[1].name in rows[0].detail
+    assert "not applicable in 1" in rows[0].detail
+    for grave in ("refuted", "undecided"):
+        worse = summarise([made(suite[0], "holds", 0.5), made(suite[1], grave, -0.1)])
+        assert (worse[0].verdict, worse[0].margin) == (grave, -0.1)
+    nowhere = summarise([made(suite[0], "not_applicable", -1.0)])
+    assert nowhere[0].verdict == "not_applicable"
