@@ -31,7 +31,7 @@ from fa_theory.dynamics.regimes import (
 )
 from fa_theory.dynamics.resolve import Layers, resolve
 from fa_theory.dynamics.surfaces import Place, Surfaces, first_hit, first_root, hermite, place, surfaces
-from fa_theory.dynamics.trajectory import Event, flatten, unflatten
+from fa_theory.dynamics.trajectory import BLOW_UP, Event, flatten, unflatten
 from fa_theory.model import Network, Parameters, Problem
 
 Progress = Callable[[float], None]
@@ -43,7 +43,6 @@ _HORIZON = 1e-2
 _SLACK = 1e-4
 _LEAST_SLACK = 16.0
 _ROOT_STEPS = 80
-_BLOW_UP = 1e100
 
 
 class Point(NamedTuple):
@@ -73,6 +72,10 @@ class Integration:
 
     Attributes
     ----------
+    tolerance : float
+        Relative tolerance of a step, in the root mean square over the weights.
+    order : int
+        5, or 4 to go on with the pair's embedded solution of order four.
     states, slopes : list
         Parameters and phi' at the recorded times reached.
     events : list of Event
@@ -84,6 +87,7 @@ class Integration:
     network: Network
     problem: Problem
     tolerance: float
+    order: int
     states: list[Parameters] = field(default_factory=list)
     slopes: list[tuple[Array, ...]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
@@ -93,8 +97,7 @@ class Integration:
     def run(self, times: Sequence[float], progress: Progress | None = None) -> Integration:
         """Integrate through all the times; stop early with an outcome where that is not possible."""
         try:
-            here = self._start()
-            self._record(here.point)
+            here = self._start(times)
             for end in times[1:]:
                 here = self._to(here, end)
                 self._record(here.point)
@@ -121,19 +124,24 @@ class Integration:
         if self.network.activation.has_kink:
             self.slopes.append(point.evaluation.passed.slopes)
 
-    def _start(self) -> _Position:
+    def _start(self, times: Sequence[float]) -> _Position:
         regime, unique = starting_regime(self.network, self.problem)
-        y = flatten(self.network.parameters)
+        start = flatten(self.network.parameters)
         kinks = touching_kinks(self.network, forward(self.network, self.problem.X)) if regime.sides else []
-        time = 0.0
+        y, time = start, 0.0
         if kinks:
             velocity = flatten(evaluate(self.network, self.problem, regime, regime.fractions, drift=False).velocity)
-            horizon = _HORIZON * self._first_step(y, velocity)
-            regime, y, used, settled = self._resolve(y, regime, kinks, np.zeros(len(kinks)), horizon, ahead=False)
-            time, unique = time + used, unique and settled
+            horizon = _HORIZON * min(self._first_step(y, velocity), times[-1] - times[0] or 1.0)
+            regime, y, time, settled = self._resolve(y, regime, kinks, np.zeros(len(kinks)), horizon, ahead=False)
+            unique = unique and settled
         if not unique:
             self.events.append(Event(0.0, "start", 0, -1, (), unique=False))
         point = self._point(y, regime)
+        if y is start:
+            self._record(point)
+        else:
+            evaluation = evaluate(self.network, self.problem, regime, regime.fractions, drift=False)
+            self._record(Point(start, evaluation, point.velocity))
         return _Position(point, regime, time, self._first_step(y, point.velocity))
 
     def _resolve(
@@ -182,7 +190,7 @@ class Integration:
                 if time + step == time:
                     raise _StopError("stalled" if error > 1 else "unresolved_kink")
                 continue
-            if float(namespace(target.y).max(abs(target.y))) > _BLOW_UP:
+            if float(namespace(target.y).max(abs(target.y))) > BLOW_UP:
                 raise _StopError("diverged")
             grown = taken * min(5.0, 0.9 * max(error, 1e-10) ** -0.2)
             index, point, used = self._cut(point, target, regime, taken)
@@ -192,7 +200,7 @@ class Integration:
             if standstill > _STANDSTILL:
                 raise UnresolvedKinkError("events follow each other without time passing")
             if index is not None:
-                horizon = min(_HORIZON * 2.0**standstill, 1.0) * taken
+                horizon = min(_HORIZON * 2.0**standstill * taken, taken, end - time or taken)
                 regime, y, moved = self._switch(point, regime, place(regime, index), time, horizon, standstill)
                 time = time + moved
                 point = self._point(y, regime)
@@ -219,9 +227,13 @@ class Integration:
         if not bool(xp.all(xp.isfinite(new))):
             return point, float("inf")
         target = self._point(new, regime, guess)
-        defect = h * _combine(RK45.E, [*stages, target.velocity]) / self._scale(xp.maximum(abs(y), abs(new)))
-        error = float(xp.sqrt(xp.mean(defect**2)))
-        return target, error if np.isfinite(error) else float("inf")
+        defect = h * _combine(RK45.E, [*stages, target.velocity])
+        error = float(xp.sqrt(xp.mean((defect / self._scale(xp.maximum(abs(y), abs(new)))) ** 2)))
+        if not np.isfinite(error):
+            return point, float("inf")
+        if self.order == 4:
+            target = self._point(new + defect, regime, target.evaluation)
+        return target, error
 
     def _cut(self, point: Point, target: Point, regime: Regime, h: float) -> tuple[int | None, Point, float]:
         """Cut a step where it first leaves the regime; return the surface met, the point reached and the time used."""
@@ -231,13 +243,13 @@ class Integration:
         met: int | None = None
         slack = max(_LEAST_SLACK, _SLACK * self.tolerance / machine_epsilon(point.y))
         while (hit := first_hit(before, self._surfaces(target, regime), h, slack)) is not None:
-            if hit.index == met:
+            if hit.surface == met:
                 break
             if hit.dip:
                 met, h = None, hit.fraction * h
                 target, _ = self._step(point, regime, h)
                 continue
-            met = hit.index
+            met = hit.surface
             if before.value[met] <= before.rounding[met] and not before.rate[met] > 0:
                 return met, point, 0.0
             target, h = self._meet(point, before, target, regime, met, h)
@@ -322,7 +334,7 @@ class Integration:
             self.events.append(Event(time, "crossing", met.layer + 1, met.neuron, (met.row,), unique))
 
 
-def _combine(weights: Sequence[float], stages: Sequence[Array]) -> Array:
+def _combine(weights: Host, stages: Sequence[Array]) -> Array:
     total = float(weights[0]) * stages[0]
     for weight, stage in zip(weights[1:], stages[1:], strict=False):
         if weight:

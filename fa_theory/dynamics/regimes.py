@@ -24,6 +24,7 @@ from fa_theory.model import Network, Parameters, Problem, SignFeedback
 Host = np.ndarray[Any, Any]
 
 _NEWTON_STEPS = 30
+_DIFFERENCE = 2.0**-10
 _PARALLEL = 1e-10
 _NOISE = 1e6
 
@@ -220,15 +221,16 @@ def at_kinks(kinks: Sequence[Kink], values: tuple[Array, ...]) -> Host:
 
 
 def fraction_jacobian(function: Callable[[Host], Host], fractions: Host, value: Host, regime: Regime) -> Host:
-    """Return the derivative of a function of the fractions by unit differences.
+    """Return the derivative of a function of the fractions by forward differences.
 
-    Exact for dz/dt, which is affine in each fraction alone (multi-affine): every fraction scales one row of one layer.
+    In two-layer networks dz/dt is affine in the fractions, and unit differences are exact.
     """
     jacobian = np.zeros((len(value), len(fractions)))
+    step = 1.0 if len(regime.sides) == 1 else _DIFFERENCE
     for colour in regime.colours:
         shifted = fractions.copy()
-        shifted[colour] += 1
-        change = function(shifted) - value
+        shifted[colour] += step
+        change = (function(shifted) - value) / step
         jacobian[:, colour] = np.where(regime.coupled[:, colour], change[:, None], 0.0)
     return jacobian
 
@@ -371,9 +373,8 @@ def touching_kinks(
 
 def kink_through(network: Network, passed: ForwardPass, layer: int, neuron: int, sample: int) -> Kink:
     """Return the kink of one neuron and sample with all samples whose inputs are parallel to that one's."""
-    directions = _unit_inputs(passed, network, layer)
-    samples = np.concatenate([[sample], np.delete(np.arange(len(directions)), sample)])
-    return next(iter(_group_parallel(layer, neuron, samples, directions)))
+    samples = np.concatenate([[sample], np.delete(np.arange(len(passed.output)), sample)])
+    return _first_group(layer, neuron, samples, _unit_inputs(passed, network, layer))[0]
 
 
 def _unit_inputs(passed: ForwardPass, network: Network, layer: int) -> Host:
@@ -391,13 +392,18 @@ def _unit_inputs(passed: ForwardPass, network: Network, layer: int) -> Host:
 
 def _group_parallel(layer: int, neuron: int, samples: Host, directions: Host) -> list[Kink]:
     kinks = []
-    left = list(samples)
-    while left:
-        cosines = directions[left] @ directions[left[0]]
-        gaps = np.linalg.norm(directions[left] - np.sign(cosines)[:, None] * directions[left[0]], axis=1)
-        alike = gaps <= _PARALLEL * (cosines != 0)
-        alike[0] = True
-        members = [(int(j), -1 if c < 0 else 1) for j, c, same in zip(left, cosines, alike, strict=True) if same]
-        kinks.append(Kink(layer, neuron, tuple(j for j, _ in members), tuple(o for _, o in members)))
-        left = [j for j, same in zip(left, alike, strict=True) if not same]
+    while len(samples):
+        kink, samples = _first_group(layer, neuron, samples, directions)
+        kinks.append(kink)
     return kinks
+
+
+def _first_group(layer: int, neuron: int, samples: Host, directions: Host) -> tuple[Kink, Host]:
+    """Return the kink of the first sample with all that are parallel to it, and the samples that are left."""
+    units = directions[samples]
+    cosines = units @ units[0]
+    gaps = np.linalg.norm(units - np.sign(cosines)[:, None] * units[0], axis=1)
+    alike = gaps <= _PARALLEL * (cosines != 0)
+    alike[0] = True
+    orientations = np.where(cosines[alike] < 0, -1, 1)
+    return Kink(layer, neuron, tuple(samples[alike].tolist()), tuple(orientations.tolist())), samples[~alike]

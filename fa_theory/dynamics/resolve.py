@@ -23,7 +23,7 @@ from fa_theory.dynamics.regimes import (
     evaluate,
     fraction_jacobian,
 )
-from fa_theory.model import Network, Parameters, Problem
+from fa_theory.model import Network, Problem
 
 Host = np.ndarray[Any, Any]
 Values = Callable[[Host], Host]
@@ -163,19 +163,19 @@ def _settle(function: Values, regime: Regime, floor: Host) -> _Settled:
     Sliding should be stable: fractions that move with dz/dt, as they do in a thin smooth layer, return. An unstable
     solution is taken only where no stable one is found.
     """
-    fractions = regime.fractions.copy()
+    fractions, low, high = _sweep(function, regime, floor, regime.fractions)
+    tolerance = _ACCURACY * np.maximum(abs(low), abs(high)) + floor
     unstable: Host | None = None
-    for attempt in range(_ROUNDS + 1):
-        if attempt < _ROUNDS:
-            fractions, low, high = _sweep(function, regime, floor, fractions)
-        else:
-            fractions = _relax(function, fractions)
-        tolerance = _ACCURACY * np.maximum(abs(low), abs(high)) + floor
+    for attempt in range(_ROUNDS):
         solution, stable = _polish(function, regime, tolerance, fractions)
         if solution is not None and stable:
             rising = bool(np.any(high > low + 10 * tolerance))
             return _Settled(solution, tolerance, stable=True, rising=rising)
         unstable = solution if unstable is None else unstable
+        if attempt < _ROUNDS - 2:
+            fractions, _, _ = _sweep(function, regime, floor, fractions)
+        else:
+            fractions = _relax(function, fractions)
     if unstable is None:
         raise UnresolvedKinkError(f"the slopes at {len(regime.sliding)} simultaneous kinks could not be determined")
     return _Settled(unstable, tolerance, stable=False, rising=True)

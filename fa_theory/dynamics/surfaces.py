@@ -6,6 +6,7 @@ fraction and 1 - fraction for a kink that the flow slides on.
 
 from __future__ import annotations
 
+from math import isnan, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,8 +16,10 @@ from fa_theory.dynamics.regimes import Evaluation, Regime, dormant_samples, roun
 from fa_theory.model import Network
 
 Host = np.ndarray[Any, Any]
+Cubic = tuple[float, float, float, float]
 
 _FRACTION_ROUNDING = 1e-12
+_ROOT_STEPS = 60
 
 
 class Surfaces(NamedTuple):
@@ -42,8 +45,8 @@ class Hit(NamedTuple):
 
     Attributes
     ----------
-    index : int
-        The surface.
+    surface : int
+        Its index.
     fraction : float
         Which part of the step is estimated to lead there.
     dip : bool
@@ -51,13 +54,13 @@ class Hit(NamedTuple):
         `fraction` then leads to its lowest point.
     """
 
-    index: int
+    surface: int
     fraction: float
     dip: bool
 
 
 class Place(NamedTuple):
-    """What a surface is: ``"kink"`` (row: sample), ``"sign"`` (row: neuron above) or ``"fraction"`` (row: its index)."""
+    """What a surface is: ``"kink"`` (row: sample), ``"sign"`` (row: neuron above), ``"fraction"`` (row: its place)."""
 
     kind: str
     layer: int
@@ -70,7 +73,10 @@ def surfaces(network: Network, regime: Regime, evaluation: Evaluation) -> Surfac
     values, rates, roundings = [np.zeros(0)], [np.zeros(0)], [np.zeros(0)]
     if regime.sides:
         assert evaluation.drift is not None
-        off = [np.tile(asleep[:, None], side.shape[1]) for asleep, side in zip(dormant_samples(network, regime), regime.sides, strict=True)]
+        off = [
+            np.tile(asleep[:, None], side.shape[1])
+            for asleep, side in zip(dormant_samples(network, regime), regime.sides, strict=True)
+        ]
         for kink in regime.sliding:
             off[kink.layer][list(kink.samples), kink.neuron] = True
         limits = rounding_of_preactivations(network, evaluation.passed)
@@ -113,38 +119,57 @@ def first_hit(before: Surfaces, after: Surfaces, step: float, slack: float) -> H
     """
     allowed = np.where(before.value <= before.rounding, slack, 1.0) * after.rounding
     left = (after.value < -allowed) & (after.value < before.value)
-    dips = ~left & (before.rate < 0) & (after.rate > 0)
-    hits = []
-    for index in np.flatnonzero(left):
-        hits.append(Hit(int(index), first_root(hermite(before, after, step, index)), dip=False))
+    # a cubic lies above the least of its four Bernstein coefficients
+    inner = np.minimum(before.value + step / 3 * before.rate, after.value - step / 3 * after.rate)
+    dips = ~left & (before.rate < 0) & (after.rate > 0) & (inner < -allowed)
+    hits = [
+        Hit(int(index), first_root(hermite(before, after, step, int(index))), dip=False)
+        for index in np.flatnonzero(left)
+    ]
     for index in np.flatnonzero(dips):
-        cubic = hermite(before, after, step, index)
+        cubic = hermite(before, after, step, int(index))
         lowest = _lowest(cubic)
-        if lowest is not None and np.polyval(cubic, lowest) < -allowed[index]:
+        if lowest is not None and _at(cubic, lowest) < -allowed[index]:
             hits.append(Hit(int(index), lowest, dip=True))
     return min(hits, key=lambda hit: hit.fraction) if hits else None
 
 
-def hermite(before: Surfaces, after: Surfaces, step: float, index: int) -> Host:
+def hermite(before: Surfaces, after: Surfaces, step: float, index: int) -> Cubic:
     """Return the cubic, highest coefficient first, of one value over the unit interval (a line without rates)."""
-    low, high = before.value[index], after.value[index]
-    rates = step * np.asarray([before.rate[index], after.rate[index]])
-    start, end = np.where(np.isnan(rates), high - low, rates)
-    return np.asarray([2 * low - 2 * high + start + end, 3 * high - 3 * low - 2 * start - end, start, low])
+    low, high = float(before.value[index]), float(after.value[index])
+    start, end = step * float(before.rate[index]), step * float(after.rate[index])
+    if isnan(start) or isnan(end):
+        start = end = high - low
+    return 2 * low - 2 * high + start + end, 3 * high - 3 * low - 2 * start - end, start, low
 
 
-def first_root(cubic: Host) -> float:
-    """Return the first place in (0, 1) where a cubic that ends below zero comes down through zero, else 1/2."""
-    scale = np.max(abs(cubic))
-    roots = np.roots(np.where(abs(cubic) < 1e-14 * scale, 0.0, cubic))
-    real = roots[abs(roots.imag) <= 1e-9 * (1 + abs(roots))].real
-    slopes = np.polyval(np.polyder(cubic), real)
-    inside = real[(real > 0) & (real < 1) & (slopes <= 0)]
-    return float(inside.min()) if inside.size else 0.5
+def _at(cubic: Cubic, x: float) -> float:
+    third, second, first, constant = cubic
+    return ((third * x + second) * x + first) * x + constant
 
 
-def _lowest(cubic: Host) -> float | None:
-    turning = np.roots(np.polyder(cubic))
-    real = turning[abs(turning.imag) <= 1e-12].real
-    inside = real[(real > 0) & (real < 1)]
-    return float(min(inside, key=lambda x: np.polyval(cubic, x))) if inside.size else None
+def first_root(cubic: Cubic) -> float:
+    """Return a place in (0, 1) where a cubic that ends below zero comes down through zero (bracketed Newton)."""
+    third, second, first, _ = cubic
+    low, high, x = 0.0, 1.0, 0.5
+    for _ in range(_ROOT_STEPS):
+        value, slope = _at(cubic, x), (3 * third * x + 2 * second) * x + first
+        low, high = (x, high) if value > 0 else (low, x)
+        guess = x - value / slope if slope < 0 else low
+        guess = guess if low < guess < high else (low + high) / 2
+        if abs(guess - x) <= 1e-15 or guess in (low, high):
+            break
+        x = guess
+    return x
+
+
+def _lowest(cubic: Cubic) -> float | None:
+    """Return where in (0, 1) a cubic that starts downwards and ends upwards is lowest."""
+    third, second, first, _ = cubic
+    discriminant = second**2 - 3 * third * first
+    if discriminant < 0:
+        return None
+    # the root of the derivative at which it rises, in the form that does not cancel
+    root = sqrt(discriminant)
+    x = -first / (second + root) if second > 0 else (root - second) / (3 * third) if third else None
+    return x if x is not None and 0 < x < 1 else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -156,7 +157,7 @@ def unflatten(vector: Array, like: Parameters) -> Parameters:
 
     def take(part: Array) -> Array:
         nonlocal position
-        size = int(np.prod(part.shape))
+        size = prod(part.shape)
         piece = xp.reshape(vector[position : position + size], part.shape)
         position += size
         return piece

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.optimize import nnls
 
 from fa_theory.backend import Array, to_numpy
 
 Host = np.ndarray[Any, Any]
 
 _GAP = 1e-12
+_NOTHING = 1e-14
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,9 @@ class Margin:
 def max_margin(X: Array, labels: Array) -> Margin:
     """Return the max-margin direction of samples X, (N, d), with labels +-1, (N,) or (N, 1), and a dual certificate.
 
-    Wolfe's algorithm finds the point nearest to the origin in the convex hull of all y_j x_j; u points there. Whatever
-    rounding does to its course, `lower` and `upper` are evaluated from u and the dual weights that are returned.
+    u points to the point nearest to the origin in the convex hull of all y_j x_j. Non-negative least squares find it
+    for ordinary margins; Wolfe's algorithm goes on from there, as least squares lose a margin below 1e-6 in rounding.
+    Whatever rounding does to their course, `lower` and `upper` are evaluated from the u and the dual weights returned.
 
     Raises
     ------
@@ -58,23 +61,24 @@ def max_margin(X: Array, labels: Array) -> Margin:
     samples, signs = to_numpy(X).astype(float), to_numpy(labels).astype(float).reshape(-1, 1)
     if len(signs) != len(samples) or not np.all(abs(signs) == 1):
         raise ValueError(f"labels must be {len(samples)} numbers, each -1 or +1")
-    size = float(np.max(abs(samples))) or 1.0
-    points = signs * (samples / size)
+    size = float(np.max(abs(samples)))
+    scale = size * float(np.max(np.linalg.norm(samples / (size or 1.0), axis=1)))
+    points = signs * (samples / (scale or 1.0))
     direction, dual = _nearest_point(points)
     lower, upper = float(np.min(points @ direction)), float(np.linalg.norm(dual @ points))
-    if lower <= 0:
-        direction, lower = np.zeros_like(direction), 0.0
-    return Margin(direction, size * lower, size * upper, dual, size * float(np.max(np.linalg.norm(points, axis=1))))
+    return Margin(direction, scale * lower, scale * upper, dual, scale)
 
 
 def _nearest_point(points: Host) -> tuple[Host, Host]:
-    """Return the unit vector of largest margin and the convex weights of the shortest combination that were met."""
+    """Return the unit vector of largest margin (or zeros) and the weights of the shortest convex combination met.
+
+    `points`, (N, d), are at most one long.
+    """
     n_samples, dimension = points.shape
-    active = [int(np.argmin(np.linalg.norm(points, axis=1)))]
-    weights = np.ones(1)
+    active, weights = _first_guess(points)
     best_direction, best_lower = np.zeros(dimension), 0.0
     best_dual, best_upper = np.zeros(n_samples), np.inf
-    for _ in range(50 + 10 * (n_samples + dimension)):
+    for _ in range(50 + 2 * n_samples + 2 * dimension):
         upper = float(np.linalg.norm(weights @ points[active]))
         if upper < best_upper:
             best_dual, best_upper = np.zeros(n_samples), upper
@@ -86,10 +90,24 @@ def _nearest_point(points: Host) -> tuple[Host, Host]:
         entering = int(np.argmin(heights))
         if heights[entering] > best_lower:
             best_direction, best_lower = direction, float(heights[entering])
-        if entering in active or best_upper - best_lower <= _GAP * best_upper or best_upper == 0:
+        if entering in active or best_upper <= max(best_lower * (1 + _GAP), _NOTHING):
             break
         active, weights = _minimise([*active, entering], np.append(weights, 0.0), points)
     return best_direction, best_dual
+
+
+def _first_guess(points: Host) -> tuple[list[int], Host]:
+    """Return active points and convex weights near the optimum: least-distance programming of Lawson and Hanson."""
+    system = np.vstack([points.T, np.ones(len(points))])
+    target = np.zeros(len(system))
+    target[-1] = 1.0
+    try:
+        multipliers = nnls(system, target, maxiter=30 * len(points) + 100)[0]
+    except RuntimeError:  # did not converge; any point is a start for what follows
+        multipliers = np.zeros(len(points))
+        multipliers[np.argmin(np.linalg.norm(points, axis=1))] = 1.0
+    active = np.flatnonzero(multipliers)
+    return active.tolist(), multipliers[active] / np.sum(multipliers)
 
 
 def _minimise(active: list[int], weights: Host, points: Host) -> tuple[list[int], Host]:

@@ -44,11 +44,18 @@ def standard_suite(seed: int = 0) -> tuple[Instance, ...]:
                 rule=rule,
                 activation="leaky_relu:0.2",
                 loss="logistic",
-                run={"time": 20.0},
+                width=5,
+                run={"time": 10.0},
             ),
         ]
     suite += [
-        instance("setosa, leaky, exponential, fa", activation="leaky_relu:0.2", loss="exponential", run={"time": 20.0}),
+        instance(
+            "setosa, leaky, exponential, fa",
+            activation="leaky_relu:0.2",
+            loss="exponential",
+            width=5,
+            run={"time": 10.0},
+        ),
         instance("three species, linear, fa", target="species", alignment=10.0, run={"time": 20.0}),
         instance("petal width, linear, four layers, fa", depth=4, width=6, biases=True, run={"time": 5.0}),
         instance(

@@ -261,7 +261,7 @@ small, footer { color: var(--soft); }
   :root { --paper: #fff; --ink: #000; --soft: #444; --line: #999; --shade: #eee; --link: #000; }
   body { max-width: none; padding: 0; font-size: 9.5pt; }
   .scroll { overflow: visible; }
-  table { font-size: 8pt; }
+  table, dl, figcaption { font-size: 8pt; }
   th, td { padding: 0.2rem 0.35rem; }
   tbody th { min-width: 0; }
   .detail td:last-child { min-width: 0; }

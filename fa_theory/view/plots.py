@@ -301,10 +301,12 @@ def _draw_tolerance(ax: Axes, t: Host, values: Host, look: int) -> None:
 
 def _scale_to(ax: Axes, t: Host, observed: Host, limit: Host, error: Host) -> None:
     """Choose the scale, and draw the error estimate where it is thicker than a line."""
-    telling = np.concatenate([np.maximum(observed, error), np.maximum(limit, error)])
-    telling = telling[np.isfinite(telling)]
-    if not telling.size:
+    values, errors = np.concatenate([observed, limit]), np.concatenate([error, error])
+    finite = np.isfinite(values)
+    if not finite.any():
         return
+    # a value within its error of zero tells no more than the error does
+    telling = np.where(abs(values) < errors, errors, values)[finite]
     low, high = float(np.min(telling)), float(np.max(telling))
     if low > 0 and high > 10 * low:
         ax.set_yscale("log")
@@ -348,7 +350,7 @@ def _legend_on_top(ax: Axes) -> None:
     # columns are filled one after the other: short labels first, so that only one column is wide
     entries = sorted(zip(*ax.get_legend_handles_labels(), strict=True), key=lambda entry: len(entry[1]))
     handles, labels = zip(*entries, strict=True)
-    ax.legend(handles, labels, loc="upper left", ncols=2, columnspacing=1.2, borderaxespad=0.2)
+    ax.legend(handles, labels, loc="upper left", ncols=2, columnspacing=1.0, handlelength=1.7, borderaxespad=0.2)
     room = 0.12 * ((len(labels) + 1) // 2) + 0.02
     low, high = ax.get_ylim()
     share = room / (1 - room)

@@ -25,8 +25,8 @@ TUNED = ("fa", "sign-fa", "adafa:0.5", "backprop", "dfa")
 
 def run(network, n_samples=3, loss="squared", time=0.5, accuracy=1e-7, seed=0):
     rng = np.random.default_rng([seed, 2])
-    X = rng.standard_normal((n_samples, network.widths[0]))
-    Y = rng.standard_normal((n_samples, network.widths[-1]))
+    X = rng.uniform(-1, 1, (n_samples, network.widths[0]))
+    Y = rng.uniform(-1, 1, (n_samples, network.widths[-1]))
     if loss != "squared":
         Y = np.where(Y > 0, 1.0, -1.0)
     return ft.simulate(network, Problem(X, Y, loss), time=time, points=11, accuracy=accuracy)
@@ -44,10 +44,13 @@ def scaled(network, factor):
 
 
 @pytest.mark.parametrize("rule", TUNED)
-@pytest.mark.parametrize("depth", [2, 3, 4])
-@pytest.mark.parametrize("name", ["linear", "leaky_relu:0.25", "power:2"])
+@pytest.mark.parametrize(
+    ("name", "depth"),
+    [*((name, depth) for name in ("linear", "leaky_relu:0.25") for depth in (2, 3, 4)), ("power:2", 2), ("power:2", 3)],
+)
 def test_neuron_law_holds(rule, depth, name):
-    network = scaled(build(depth, (3, *[3] * (depth - 1), 2), name, rule, depth == 3), 0.6)
+    factor = 0.3 if name == "power:2" else 0.6  # or the flow is stiff, or blows up in finite time
+    network = scaled(build(depth, (3, *[3] * (depth - 1), 2), name, rule, depth == 3), factor)
     trajectory = run(network)
     verdict = assess_neuron_law(trajectory)
     assert verdict.verdict == "holds", verdict
@@ -80,7 +83,7 @@ def test_matrix_law_holds_in_linear_networks(rule, depth):
 
 def sign_changing():
     """x = 1: v starts at (0.5, 1), and a target of -3 drives the first entry through zero."""
-    network = Network([[[1.0], [0.3]], [[0.5, 1.0]]], "linear", "sign-fa")
+    network = Network([[[2.0], [0.3]], [[0.5, 1.0]]], "linear", "sign-fa")
     return ft.simulate(network, Problem([[1.0]], [[-3.0]]), time=1.0, points=41)
 
 
@@ -97,7 +100,7 @@ def test_sign_fa_keeps_the_matrix_law_between_sign_changes_and_its_diagonal_acro
 def test_sign_fa_potential_follows_the_first_layer():
     # THEORY, T2: |v_i|_1 = 1/2 |w_i|^2 - C_i across sign changes, with C_i by hand from the start
     trajectory = sign_changing()
-    C = np.array([0.5 * 1.0 - 0.5, 0.5 * 0.09 - 1.0])
+    C = np.array([0.5 * 4.0 - 0.5, 0.5 * 0.09 - 1.0])
     for state in trajectory.states:
         W, V = state.weights
         np.testing.assert_allclose(abs(V[0]), 0.5 * W[:, 0] ** 2 - C, atol=1e-6)

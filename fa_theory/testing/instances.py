@@ -1,0 +1,187 @@
+"""Strategies for networks, problems, and both together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from hypothesis import assume
+from hypothesis import strategies as st
+
+from fa_theory.model import Activation, FeedbackRule, Network, Problem, feedback_rules, leaky_relu, linear
+from fa_theory.testing.strategies import activations, arrays, entries, feedback_names
+
+
+@st.composite
+def networks(
+    draw: st.DrawFn,
+    *,
+    depth: int | None = None,
+    widths: Sequence[int] | None = None,
+    activation: str | Activation | None = None,
+    rule: str | None = None,
+    biases: bool | None = None,
+    exact: bool = False,
+) -> Network:
+    """Draw a network; what is given is fixed, what is None is drawn.
+
+    Parameters
+    ----------
+    draw
+        Supplied by Hypothesis.
+    depth : int, optional
+        Layers of weights, else 2 to 4.
+    widths : sequence of int, optional
+        (d, n_1, ..., m), else each 1 to 3; decides the depth.
+    activation : str or Activation, optional
+        Else any homogeneous one.
+    rule : str, optional
+        Else any.
+    biases : bool, optional
+        Whether every layer has a bias.
+    exact : bool
+        Whether all numbers are `fractions.Fraction` in object arrays.
+    """
+    if widths is None:
+        layers = draw(st.integers(2, 4)) if depth is None else depth
+        widths = draw(st.lists(st.integers(1, 3), min_size=layers + 1, max_size=layers + 1))
+    phi = draw(activations(exact=exact)) if activation is None else activation
+    name = draw(feedback_names()) if rule is None else rule
+    with_biases = draw(st.booleans()) if biases is None else biases
+    elements = entries(exact=exact)
+    shapes = list(zip(widths[1:], widths[:-1], strict=True))
+    weights = [draw(arrays(shape, elements)) for shape in shapes]
+    rules = draw(_rules(name, weights, elements))
+    return Network(
+        weights, phi, rules, [draw(arrays(shape[:1], elements)) for shape in shapes] if with_biases else None
+    )
+
+
+@st.composite
+def _rules(
+    draw: st.DrawFn, name: str, weights: list[Any], elements: st.SearchStrategy[Any]
+) -> tuple[FeedbackRule, ...]:
+    if name in ("sign-fa", "backprop"):
+        return feedback_rules(name, weights, ())
+    outputs = [len(weights[-1]) if name == "dfa" else len(W) for W in weights[1:]]
+    matrices = [draw(arrays((W.shape[1], m), elements)) for W, m in zip(weights[1:], outputs, strict=True)]
+    return feedback_rules(name, weights, matrices)
+
+
+@st.composite
+def problems(
+    draw: st.DrawFn,
+    *,
+    loss: str | None = None,
+    n_inputs: int | None = None,
+    n_outputs: int | None = None,
+    n_samples: int | None = None,
+    exact: bool = False,
+) -> Problem:
+    """Draw a problem with labels of its loss's kind; what is given is fixed, what is None is drawn.
+
+    Parameters
+    ----------
+    draw
+        Supplied by Hypothesis.
+    loss : str, optional
+        Else any that `n_outputs` allows; squared if `exact`.
+    n_inputs, n_outputs, n_samples : int, optional
+        d, m and N; else 1 to 3, what the loss allows up to 3, and 1 to 4.
+    exact : bool
+        Whether all numbers are `fractions.Fraction` in object arrays.
+    """
+    if loss is None:
+        losses = [
+            "squared",
+            *["logistic", "exponential"] * (n_outputs in (None, 1)),
+            *["cross_entropy"] * (n_outputs != 1),
+        ]
+        loss = "squared" if exact else draw(st.sampled_from(losses))
+    least, most = {"squared": (1, 3), "cross_entropy": (2, 3)}.get(loss, (1, 1))
+    m = n_outputs or draw(st.integers(least, most))
+    N = n_samples or draw(st.integers(1, 4))
+    X = draw(arrays((N, n_inputs or draw(st.integers(1, 3))), entries(exact=exact)))
+    match loss:
+        case "squared":
+            Y = draw(arrays((N, m), entries(exact=exact)))
+        case "cross_entropy":
+            Y = np.eye(m)[draw(st.lists(st.integers(0, m - 1), min_size=N, max_size=N))]
+        case _:
+            Y = draw(arrays((N, 1), st.sampled_from([1.0, -1.0])))
+    return Problem(X, Y, loss)
+
+
+@st.composite
+def instances(
+    draw: st.DrawFn,
+    *,
+    loss: str | None = None,
+    n_outputs: int | None = None,
+    n_samples: int | None = None,
+    depth: int | None = None,
+    activation: str | Activation | None = None,
+    rule: str | None = None,
+    biases: bool | None = None,
+    exact: bool = False,
+) -> tuple[Network, Problem]:
+    """Draw a network and a problem that fit each other; the arguments are those of `networks` and `problems`."""
+    problem = draw(problems(loss=loss, n_outputs=n_outputs, n_samples=n_samples, exact=exact))
+    n_hidden = (draw(st.integers(2, 4)) if depth is None else depth) - 1
+    hidden = draw(st.lists(st.integers(1, 3), min_size=n_hidden, max_size=n_hidden))
+    widths = (problem.X.shape[1], *hidden, problem.Y.shape[1])
+    return draw(networks(widths=widths, activation=activation, rule=rule, biases=biases, exact=exact)), problem
+
+
+@st.composite
+def aligned_instances(draw: st.DrawFn, *, loss: str = "squared", rule: str | None = None) -> tuple[Network, Problem]:
+    """Draw an instance that meets every assumption of exponential-decay or, for the other losses, separable-decay.
+
+    Two layers without biases, scalar output, linear or leaky activation, fa, sign-fa or adafa, all C_i <= 0 and one
+    negative; for the squared loss linearly independent samples, else linearly separable ones.
+
+    Parameters
+    ----------
+    draw
+        Supplied by Hypothesis.
+    loss : str
+        ``"squared"``, ``"logistic"`` or ``"exponential"``.
+    rule : str, optional
+        ``fa``, ``sign-fa`` or ``adafa:K``, else any of them.
+    """
+    d = draw(st.integers(1, 3))
+    problem = draw(_independent(d) if loss == "squared" else _separable(d, loss))
+    name = draw(st.sampled_from(["fa", "sign-fa", "adafa:0.5", "adafa:2"])) if rule is None else rule
+    n = draw(st.integers(1, 3))
+    W = draw(arrays((n, d)))
+    c = abs(draw(arrays((n,))))
+    assume(np.any(c > 0))
+    b = draw(arrays((n,), entries(nonzero=True)))
+    potential = np.sum(W**2, axis=1) / 2 + c
+    kind, _, kappa = name.partition(":")
+    if kind == "sign-fa":
+        v = np.sign(b) * potential
+    else:
+        # the root of kappa/2 v^2 + D v = potential that stays finite at kappa = 0, with b as the constant D
+        v = 2 * potential / (b + np.sign(b) * np.sqrt(b**2 + 2 * float(kappa or 0) * potential))
+    feedback = (b + float(kappa or 0) * v)[:, None]
+    weights = [W, v[None, :]]
+    phi = draw(st.sampled_from([linear, leaky_relu(0.2), leaky_relu(0.5)]))
+    return Network(weights, phi, feedback_rules(name, weights, [feedback])), problem
+
+
+@st.composite
+def _independent(draw: st.DrawFn, d: int) -> Problem:
+    N = draw(st.integers(1, d))
+    diagonal = draw(arrays((N,), st.sampled_from([1.0, -1.0, 0.5, 2.0])))
+    X = np.tril(draw(arrays((N, d))), -1) + np.eye(N, d) * diagonal[:, None]
+    return Problem(X, draw(arrays((N, 1))))
+
+
+@st.composite
+def _separable(draw: st.DrawFn, d: int, loss: str) -> Problem:
+    X = draw(arrays((draw(st.integers(1, 4)), d)))
+    heights = X @ draw(arrays((d,), entries(nonzero=True)))
+    assume(np.all(abs(heights) >= 1 / 8))
+    return Problem(X, np.sign(heights), loss)

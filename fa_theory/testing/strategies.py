@@ -1,0 +1,53 @@
+"""Strategies for numbers, arrays, activations and rules."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import prod
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from fa_theory.model import Activation, leaky_relu, linear, power, relu, tanh
+
+Host = np.ndarray[Any, Any]
+
+
+def entries(bound: int = 2, *, nonzero: bool = False, exact: bool = False) -> st.SearchStrategy[Any]:
+    """Draw a number of size at most `bound`: an eighth of an integer, or a fraction of denominator at most 6.
+
+    Parameters
+    ----------
+    bound : int
+        The largest size.
+    nonzero : bool
+        Whether zero is left out.
+    exact : bool
+        Whether the number is a `fractions.Fraction` instead of a float.
+    """
+    if exact:
+        numbers: st.SearchStrategy[Any] = st.fractions(-bound, bound, max_denominator=6)
+    else:
+        numbers = st.integers(-8 * bound, 8 * bound).map(lambda eighths: eighths / 8)
+    return numbers.filter(bool) if nonzero else numbers
+
+
+@st.composite
+def arrays(draw: st.DrawFn, shape: tuple[int, ...], elements: st.SearchStrategy[Any] | None = None) -> Host:
+    """Draw an array of a shape; of dtype object if the elements are fractions (default: `entries`, as float64)."""
+    elements = entries() if elements is None else elements
+    drawn = draw(st.lists(elements, min_size=prod(shape), max_size=prod(shape)))
+    return np.array(drawn, dtype=object if any(isinstance(each, Fraction) for each in drawn) else float).reshape(shape)
+
+
+def activations(*, homogeneous: bool = True, exact: bool = False) -> st.SearchStrategy[Activation]:
+    """Draw linear, leaky ReLU, ReLU or a power; tanh too unless `homogeneous`; with exact slopes if `exact`."""
+    slopes = [Fraction(1, 5), Fraction(1, 2)] if exact else [0.2, 0.5]
+    choices = [linear, *map(leaky_relu, slopes), relu, power(2), power(3)]
+    return st.sampled_from(choices if homogeneous else [*choices, tanh])
+
+
+def feedback_names(*, direct: bool = True) -> st.SearchStrategy[str]:
+    """Draw a rule's name: fa, sign-fa, adafa:K for some K, backprop, and dfa if `direct`."""
+    return st.sampled_from(["fa", "sign-fa", "adafa:0", "adafa:0.5", "adafa:2", "backprop", *["dfa"] * direct])

@@ -1,0 +1,283 @@
+"""The page is well-formed, complete, self-contained and written whole or not at all."""
+
+import dataclasses
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import pytest
+from small_runs import small_run
+
+from fa_theory.statements import STATEMENTS
+from fa_theory.verify import summarise
+from fa_theory.view import page as page_module
+from fa_theory.view.page import check_writable, write_report
+
+VOID = {"meta", "img", "br"}
+
+
+class Outline(HTMLParser):
+    """Every element with its attributes; fails where tags do not nest."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.elements, self.text = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    def of(self, tag):
+        return [attrs for name, attrs in self.elements if name == tag]
+
+    @property
+    def words(self):
+        return " ".join(" ".join(self.text).split())
+
+
+def parsed(path):
+    outline = Outline()
+    outline.feed(path.read_text(encoding="utf-8"))
+    outline.close()
+    assert not outline.open
+    return outline
+
+
+def named(report, name):
+    return dataclasses.replace(report, instance=dataclasses.replace(report.instance, name=name))
+
+
+@pytest.fixture(scope="module")
+def reports():
+    return (
+        small_run(name="petals, linear"),
+        small_run(name="three layers", depth=3, method="gd"),
+        small_run(name="logistic", loss="logistic", rule="sign-fa"),
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(reports, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("out") / "report"
+    assert write_report(directory, reports, command="fa-theory verify --seed 1") == directory / "index.html"
+    return directory
+
+
+def test_page_is_well_formed_and_says_what_it_is(folder):
+    outline = parsed(folder / "index.html")
+    assert outline.of("html") == [{"lang": "en"}]
+    assert {"charset": "utf-8"} in outline.of("meta")
+    assert "fa-theory verify --seed 1" in outline.words
+    identifiers = [attrs["id"] for _, attrs in outline.elements if "id" in attrs]
+    assert len(identifiers) == len(set(identifiers))
+    links = [attrs["href"] for attrs in outline.of("a")]
+    assert {link.removeprefix("#") for link in links} <= set(identifiers)
+    assert len(links) == 3
+
+
+def test_every_verdict_has_its_row(folder, reports):
+    outline = parsed(folder / "index.html")
+    rows = 10 * (len(reports) + 1) + len(reports)
+    assert sum(attrs.get("scope") == "row" for attrs in outline.of("th")) == rows
+    assert all(attrs.get("scope") in ("row", "col") for attrs in outline.of("th"))
+    for row in (*summarise(reports), *(verdict for report in reports for verdict in report.verdicts)):
+        assert f"{row.id} {STATEMENTS[row.id].title}" in outline.words
+        assert " ".join(row.detail.split()) in outline.words
+    for report in reports:
+        kinds = [verdict.verdict.replace("_", " ") for verdict in report.verdicts]
+        section = outline.words.split(f"Verdicts on {report.instance.name} ")[1]
+        found = re.findall(r"(?:[✓✗?–]) (holds|refuted|undecided|not applicable) ", section)
+        assert found[: len(kinds)] == kinds
+
+
+def test_transforms_and_run_are_described(folder):
+    words = parsed(folder / "index.html").words
+    assert "nothing was scaled nothing was dropped" in words
+    assert "method gd, points 11, steps 20, step size 0.1" in words
+
+
+def test_every_picture_is_inside_with_words_for_those_who_do_not_see_it(folder):
+    outline = parsed(folder / "index.html")
+    pictures = outline.of("img")
+    assert len(pictures) == len(list(folder.glob("*.svg")))
+    assert all(attrs["alt"].strip() for attrs in pictures)
+    assert len({attrs["alt"] for attrs in pictures}) == len(pictures)
+    assert all(attrs["src"].startswith("data:image/svg+xml;base64,") for attrs in pictures)
+    assert len(outline.of("figcaption")) == len(pictures)
+
+
+def test_page_needs_nothing_from_elsewhere(folder):
+    source = re.sub(r"base64,[A-Za-z0-9+/=]+", "", (folder / "index.html").read_text(encoding="utf-8"))
+    assert "http" not in source
+    assert "//" not in source
+    assert "<script" not in source
+    assert "url(" not in source
+    assert "@import" not in source
+    assert not re.search(r"<(link|iframe|object|embed)\b", source)
+
+
+def test_tables_scroll_in_boxes_that_the_keyboard_reaches(folder):
+    boxes = [attrs for attrs in parsed(folder / "index.html").of("div") if attrs.get("class") == "scroll"]
+    assert len(boxes) == 5
+    assert all(attrs["tabindex"] == "0" and attrs["aria-label"] for attrs in boxes)
+
+
+def test_each_bound_law_and_alignment_has_its_two_files(folder):
+    stems = {path.stem for path in folder.glob("*.svg")}
+    assert stems == {path.stem for path in folder.glob("*.png")}
+    assert stems == {
+        "petals-linear--descent",
+        "petals-linear--exponential-decay",
+        "petals-linear--multi-output-decay",
+        "petals-linear--law-drift",
+        "petals-linear--alignment",
+        "three-layers--law-drift",
+        "three-layers--alignment",
+        "logistic--descent",
+        "logistic--separable-decay",
+        "logistic--law-drift",
+        "logistic--alignment",
+    }
+    assert all(path.read_bytes().startswith(b"\x89PNG\r\n") for path in folder.glob("*.png"))
+    assert all(path.stat().st_size > 1000 for path in folder.iterdir())
+
+
+def test_same_runs_give_the_same_files(folder, reports, tmp_path):
+    write_report(tmp_path, reports, command="fa-theory verify --seed 1")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        path.name: path.read_bytes() for path in folder.iterdir()
+    }
+
+
+def test_names_are_escaped(tmp_path):
+    name = '<script>alert("1")</script> & co'
+    report = named(small_run(method="gd"), name)
+    report.instance.description["features"] = ["<b>bold</b>"]
+    try:
+        source = write_report(tmp_path, [report], command="fa-theory --data '<x>'").read_text(encoding="utf-8")
+    finally:
+        del report.instance.description["features"]
+    assert "<script" not in source
+    assert "<b>" not in source
+    assert "<x>" not in source
+    assert name in parsed(tmp_path / "index.html").words
+    assert (tmp_path / "script-alert-1-script-co--alignment.svg").exists()
+
+
+def test_runs_of_the_same_name_keep_their_own_files(tmp_path):
+    report = small_run(method="gd")
+    write_report(tmp_path, [named(report, each) for each in ("a b", "a-b", "a b 2", "—", "x" * 300)])
+    stems = {path.stem for path in tmp_path.glob("*--alignment.svg")}
+    assert stems == {f"{name}--alignment" for name in ("a-b", "a-b-2", "a-b-2-2", "instance", "x" * 80)}
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_run_that_recorded_nothing_after_its_start_has_a_row_and_no_picture(tmp_path, count):
+    report = small_run(method="gd")
+    run = report.trajectory
+    short = dataclasses.replace(
+        run, t=run.t[:count], loss=run.loss[:count], error=run.error[:count], outcome="unresolved_kink"
+    )
+    words = parsed(write_report(tmp_path, [dataclasses.replace(report, trajectory=short)])).words
+    assert "Nothing was recorded after the start: no pictures." in words
+    assert "unresolved kink" in words
+    assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+
+
+def test_verdict_is_told_by_a_word_and_a_mark(tmp_path):
+    report = small_run(method="gd")
+    refuted = dataclasses.replace(report.verdicts[0], verdict="refuted")
+    undecided = dataclasses.replace(report.verdicts[1], verdict="undecided")
+    changed = dataclasses.replace(report, verdicts=(refuted, undecided, *report.verdicts[2:]))
+    words = parsed(write_report(tmp_path, [changed])).words
+    assert words.count("✗ refuted") == 2
+    assert words.count("? undecided") == 2
+    assert words.count("– not applicable") >= 2
+
+
+def test_existing_report_is_replaced_file_by_file(tmp_path):
+    (tmp_path / "index.html").write_text("old")
+    (tmp_path / "notes.txt").write_text("mine")
+    write_report(tmp_path, [small_run(method="gd")])
+    assert (tmp_path / "index.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_interruption_leaves_no_half_file(tmp_path, monkeypatch):
+    (tmp_path / "index.html").write_text("old")
+    drawn = page_module.picture
+
+    def interrupted(draw):
+        if list(tmp_path.glob("*.png")):
+            raise KeyboardInterrupt
+        return drawn(draw)
+
+    monkeypatch.setattr(page_module, "picture", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_report(tmp_path, [small_run(method="gd"), small_run()])
+    assert (tmp_path / "index.html").read_text() == "old"
+    assert len(list(tmp_path.glob("*.png"))) == 2
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_failing_write_leaves_the_old_file(tmp_path, monkeypatch):
+    report = small_run(method="gd")
+    old = write_report(tmp_path, [report]).read_bytes()
+
+    def broken(*_arguments):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(type(tmp_path), "replace", broken)
+    with pytest.raises(OSError, match="disk full"):
+        write_report(tmp_path, [report])
+    assert (tmp_path / "index.html").read_bytes() == old
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_folder_is_made(tmp_path):
+    check_writable(tmp_path / "new")
+    check_writable(tmp_path / "new")
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_folder_that_cannot_be_made_is_refused_in_one_line(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    for folder, reason in (
+        (file, "cannot be made: it is a file"),
+        (file / "report", "file is not a folder"),
+        (tmp_path / "missing" / "report", "missing is not a folder"),
+    ):
+        with pytest.raises(OSError, match=reason) as refusal:
+            check_writable(folder)
+        assert "\n" not in str(refusal.value)
+        with pytest.raises(OSError, match=reason):
+            write_report(folder, [small_run(method="gd")])
+
+
+def test_folder_that_cannot_be_written_to_is_refused(tmp_path, monkeypatch):
+    def denied(**_options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(page_module.tempfile, "TemporaryFile", denied)
+    with pytest.raises(OSError, match=r"report folder .* cannot be written to: Permission denied"):
+        check_writable(tmp_path)
+
+
+def test_report_of_nothing_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="at least one report, got none"):
+        write_report(tmp_path, [])
+
+
+def test_tables_and_page_text_need_no_matplotlib():
+    code = "import sys, fa_theory.view.table, fa_theory.view.markup; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
