@@ -83,19 +83,20 @@ def floating(name: str, array: Any, ndim: int | tuple[int, ...], like: Array | N
         If the rank is not allowed or an entry is NaN or infinite; the message names the argument.
     """
     array = _as_array(name, array, like)
+    xp, exact = namespace(array), is_exact(array)
+    integral = not exact and xp.isdtype(array.dtype, "integral")
+    if not exact and not integral and array.dtype not in (xp.float32, xp.float64):
+        raise TypeError(
+            f"{name} must hold real numbers (float32, float64, integers or exact rationals), got dtype {array.dtype}"
+        )
     ranks = (ndim,) if isinstance(ndim, int) else ndim
     if len(array.shape) not in ranks:
         wanted = " or ".join(map(str, ranks))
         raise ValueError(f"{name} must have {wanted} dimension(s), got shape {tuple(array.shape)}")
-    if is_exact(array):
+    if exact:
         return _rationals(name, array)
-    xp = namespace(array)
-    if xp.isdtype(array.dtype, "integral"):
+    if integral:
         return _integers_like(array, like)
-    if array.dtype not in (xp.float32, xp.float64):
-        raise TypeError(
-            f"{name} must hold real numbers (float32, float64, integers or exact rationals), got dtype {array.dtype}"
-        )
     finite = xp.isfinite(array)
     if not bool(xp.all(finite)):
         index = tuple(int(i[0]) for i in xp.nonzero(~finite))

@@ -81,8 +81,7 @@ def always_descends(network: Network) -> bool:
 def fixed_feedback(network: Network) -> Assumption:
     """Judge whether the feedback is constant: FA, DFA of two layers, or adaFA(0)."""
     holds = all(
-        isinstance(rule, FeedbackAlignment | DirectFeedback)
-        or (isinstance(rule, AdaptiveFeedback) and rule.kappa == 0)
+        isinstance(rule, FeedbackAlignment | DirectFeedback) or (isinstance(rule, AdaptiveFeedback) and rule.kappa == 0)
         for rule in network.feedback
     )
     return _yes_or_no("rule is fa", holds, network.rule_name)

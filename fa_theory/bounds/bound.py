@@ -93,9 +93,7 @@ class Bound:
         """
         if not self.applicable:
             first = self.failed[0]
-            raise ValueError(
-                f"{self.id} does not apply: {first.name} (margin {first.margin:.3g}; {first.detail})"
-            )
+            raise ValueError(f"{self.id} does not apply: {first.name} (margin {first.margin:.3g}; {first.detail})")
         at = np.atleast_1d(np.asarray(times, dtype=float))
         if not np.all((at >= 0) & np.isfinite(at)):
             raise ValueError(f"times must be finite and >= 0, got {at[~((at >= 0) & np.isfinite(at))][0]}")

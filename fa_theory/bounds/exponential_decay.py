@@ -39,15 +39,14 @@ def exponential_decay(network: Network, problem: Problem) -> Bound:
     linear = network.activation.is_linear
     slope = float(network.activation.slope or 0.0)
     lowest = data.smallest_nonzero if linear else float(data.eigenvalues[-1])
-    weights = np.where((alignment.c >= 0) | linear, slope**2 * lowest, data.largest)
-    half_rate = float(np.sum(alignment.c * weights))
+    least = slope**2 * max(lowest - assume.eigenvalue_rounding(data, lowest), 0.0)
+    most = data.largest + assume.eigenvalue_rounding(data, data.largest)
+    # where the data or the activation fail (least = 0), the start is still judged by itself
+    penalty = most / least if least > 0 and not linear else 1.0
+    weights = np.where(alignment.c >= 0, 1.0, penalty)
+    total = float(np.sum(alignment.c * weights))
     eps = machine_epsilon(inputs)
-    rounding = float(
-        np.sum(alignment.rounding * weights)
-        + slope**2 * assume.eigenvalue_rounding(data, lowest) * alignment.positive
-        + assume.eigenvalue_rounding(data, data.largest) * alignment.negative
-        + 16 * eps * np.sum(abs(alignment.c) * weights)
-    )
+    rounding = float(np.sum((alignment.rounding + 16 * eps * abs(alignment.c)) * weights))
     judged = (
         assume.two_layers(network),
         assume.scalar_output(network),
@@ -57,16 +56,16 @@ def exponential_decay(network: Network, problem: Problem) -> Bound:
         assume.nonzero_data(data) if linear else assume.independent_samples(data),
         assume.constants_in_span(network, data),
         assume.judged(
-            "aligned start: s > 0" if linear else "aligned start: a^2 s_+ lambda_min > s_- lambda_max",
-            half_rate,
+            "aligned start: s > 0" if linear else "aligned start: s_+ > s_- lambda_max / (a^2 lambda_min)",
+            total,
             rounding,
-            f"s_+ = {alignment.positive:.6g}, s_- = {alignment.negative:.6g}, half rate {half_rate:.6g}",
+            f"s_+ = {alignment.positive:.6g}, s_- = {alignment.negative:.6g}, factor {penalty:.6g}",
         ),
     )
     floor = assume.best_linear_loss(problem, data)
     start = assume.start_loss(network, problem)
     excess = max(start - floor, 0.0)
-    rate = 2 * (half_rate - rounding)
+    rate = 2 * least * (total - rounding)
 
     def curve(times: Host) -> Host:
         return np.asarray(excess * np.exp(-rate * times))

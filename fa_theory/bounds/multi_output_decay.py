@@ -97,9 +97,7 @@ def _matrix_alignment(network: Network, problem: Problem, data: Spectrum) -> _Ma
     tolerance = max(B.shape) * eps * float(S[0])
     smallest = float(S[-1]) if B.shape[0] >= B.shape[1] else 0.0
     margin = smallest / tolerance - 1 if tolerance > 0 else -1.0
-    full_rank = Assumption(
-        "B of full column rank", margin, margin > 0, f"smallest singular value {smallest:.6g}"
-    )
+    full_rank = Assumption("B of full column rank", margin, margin > 0, f"smallest singular value {smallest:.6g}")
     if not full_rank.holds:
         return _MatrixAlignment(full_rank, 0.0, 0.0, 0.0, 1.0, 1.0)
     U = P @ Q

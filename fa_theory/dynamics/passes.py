@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from fa_theory.backend import Array, is_exact, namespace
+from fa_theory.backend import Array, namespace
 from fa_theory.model import Network, Parameters, Problem
 
 
@@ -94,9 +94,7 @@ def _mean_outer(signal: Array, h: Array) -> Array:
 
 
 def _mean(signal: Array) -> Array:
-    if is_exact(signal):
-        return signal.sum(axis=0) / signal.shape[0]
-    return namespace(signal).mean(signal, axis=0)
+    return namespace(signal).sum(signal, axis=0) / signal.shape[0]
 
 
 def _directions(network: Network, passed: ForwardPass, signals: tuple[Array, ...]) -> Parameters:

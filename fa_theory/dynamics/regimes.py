@@ -25,8 +25,10 @@ Host = np.ndarray[Any, Any]
 
 _NEWTON_STEPS = 30
 _DIFFERENCE = 2.0**-10
+_RANK_TOLERANCE = 1e-8
 _PARALLEL = 1e-10
 _NOISE = 1e6
+_NOISE_OF_ZERO = 0.1
 
 
 class UnresolvedKinkError(ArithmeticError):
@@ -192,15 +194,15 @@ class Evaluation(NamedTuple):
         dz_l/dt, (N, n_l), of each layer.
     fractions : array
         The fractions of the sliding kinks.
-    jacobian : array or None
-        Derivative of the sliding kinks' dz/dt by the fractions, here or at a state nearby.
+    inverse : array or None
+        Pseudo-inverse of the derivative of the sliding kinks' dz/dt by the fractions, here or at a state nearby.
     """
 
     velocity: Parameters
     passed: ForwardPass
     drift: tuple[Array, ...] | None
     fractions: Host
-    jacobian: Host | None = None
+    inverse: Host | None = None
 
 
 def evaluate(network: Network, problem: Problem, regime: Regime, fractions: Host, *, drift: bool) -> Evaluation:
@@ -240,13 +242,15 @@ def evaluate_sliding(
 ) -> Evaluation:
     """Evaluate the flow under a regime, with the fractions that keep every sliding kink at dz/dt = 0.
 
-    Newton's method, started from the fractions and with the Jacobian of `guess`, an evaluation of the same regime at a
-    state nearby; a new Jacobian is made when the old one no longer contracts.
+    Newton's method, started from the fractions and with the inverse Jacobian of `guess`, an evaluation of the same
+    regime at a state nearby; a new one is made when the old one no longer contracts. Where more kinks slide than their
+    inputs have dimensions (a neuron whose weights are held at zero), many fractions give the same flow, and those
+    nearest to the guess are taken.
 
     Raises
     ------
     UnresolvedKinkError
-        If the equations are singular or Newton's method does not converge.
+        If the equations have no solution or Newton's method does not converge.
     """
     if not regime.sliding:
         return evaluate(network, problem, regime, regime.fractions, drift=drift)
@@ -255,32 +259,27 @@ def evaluate_sliding(
         return _kink_rates(regime, evaluate(network, problem, regime, fractions, drift=True))
 
     eps = machine_epsilon(problem.X)
-    jacobian = None if guess is None else guess.jacobian
+    inverse = None if guess is None else guess.inverse
     now = evaluate(network, problem, regime, regime.fractions if guess is None else guess.fractions, drift=True)
     before = np.inf
     for _ in range(_NEWTON_STEPS):
         residual = _kink_rates(regime, now)
-        step = np.full_like(residual, np.inf) if jacobian is None else _solve(jacobian, -residual)
-        slow = jacobian is None or np.max(abs(step)) > before / 8
+        step = residual if inverse is None else -inverse @ residual
+        slow = inverse is None or np.max(abs(step)) > before / 8
         if slow:
             jacobian = fraction_jacobian(rates, now.fractions, residual, regime)
-            step = _solve(jacobian, -residual)
+            if not np.all(np.isfinite(jacobian)):
+                break
+            inverse = np.linalg.pinv(jacobian, rcond=_RANK_TOLERANCE)
+            step = -inverse @ residual
+            if np.max(abs(jacobian @ step + residual)) > _RANK_TOLERANCE * np.max(abs(jacobian)):
+                break
         size = float(np.max(abs(step)))
         if size <= 4 * eps or (slow and max(size, before) <= np.sqrt(eps)):
-            return now._replace(jacobian=jacobian)
+            return now._replace(inverse=inverse)
         before = size
         now = evaluate(network, problem, regime, now.fractions + step, drift=True)
-    raise UnresolvedKinkError("Newton's method for the slopes of the sliding kinks did not converge")
-
-
-def _solve(jacobian: Host, right: Host) -> Host:
-    try:
-        step = np.linalg.solve(jacobian, right)
-    except np.linalg.LinAlgError:
-        step = np.full_like(right, np.nan)
-    if not np.all(np.isfinite(step)):
-        raise UnresolvedKinkError("the slopes of the sliding kinks are not determined by dz/dt = 0")
-    return step
+    raise UnresolvedKinkError("the slopes of the sliding kinks are not determined by dz/dt = 0")
 
 
 def _kink_rates(regime: Regime, evaluation: Evaluation) -> Host:
@@ -338,13 +337,14 @@ def dormant_samples(network: Network, regime: Regime) -> tuple[Host, ...]:
 def rounding_of_preactivations(network: Network, passed: ForwardPass) -> tuple[Host, ...]:
     """Return the size below which each hidden z_ij is zero up to rounding, (N, n_l) for each hidden layer.
 
-    Rounding below is carried upwards: where all neurons of a layer sit on their kinks, so do those above.
+    Rounding below is carried upwards: where all neurons of a layer sit on their kinks, so do those above. Weights of a
+    neuron that have come down to zero keep the rounding of the size that they had, for which the layer's others stand.
     """
     eps = machine_epsilon(passed.output)
     limits: list[Host] = []
     for layer, (h, W, b) in enumerate(zip(passed.inputs, network.weights[:-1], network.biases, strict=False)):
         weight = abs(to_numpy(W)).T
-        size = abs(to_numpy(h)) @ weight
+        size = abs(to_numpy(h)) @ (weight + _NOISE_OF_ZERO * np.max(weight))
         limit = 8 * eps * (size if b is None else size + abs(to_numpy(b)))
         limits.append(limit if layer == 0 else limit + (abs(to_numpy(passed.slopes[layer - 1])) * limits[-1]) @ weight)
     return tuple(limits)
@@ -373,7 +373,7 @@ def touching_kinks(
 
 def kink_through(network: Network, passed: ForwardPass, layer: int, neuron: int, sample: int) -> Kink:
     """Return the kink of one neuron and sample with all samples whose inputs are parallel to that one's."""
-    samples = np.concatenate([[sample], np.delete(np.arange(len(passed.output)), sample)])
+    samples = np.concatenate([[sample], np.delete(np.arange(passed.output.shape[0]), sample)])
     return _first_group(layer, neuron, samples, _unit_inputs(passed, network, layer))[0]
 
 

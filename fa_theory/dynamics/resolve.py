@@ -34,7 +34,6 @@ Trial = Callable[[Regime, Host, float], tuple[Layers, Layers]]
 _ROUNDS = 6
 _NEWTON_STEPS = 8
 _RELAXATIONS = 300
-_EDGE = 1e-12
 _ACCURACY = 1e-10
 
 
@@ -113,9 +112,11 @@ def resolve(
         def function(fractions: Host) -> Host:
             return at_kinks(kinks, trial(regime, fractions, horizon)[0]) - now
 
-    settled = _settle(function, regime, floor)
-    unique = settled.stable and (not settled.rising or _is_alone(function, regime, floor, settled))
-    between = (settled.fractions > _EDGE) & (settled.fractions < 1 - _EDGE)
+    accuracy = max(_ACCURACY, 1e3 * machine_epsilon(problem.X))
+    settled = _settle(function, regime, floor, accuracy)
+    unique = settled.stable and (not settled.rising or _is_alone(function, regime, floor, settled, accuracy))
+    edge = accuracy / 100
+    between = (settled.fractions > edge) & (settled.fractions < 1 - edge)
     return Resolution(_with_sides(regime, settled.fractions, between), unique, bool(np.any(between & still)))
 
 
@@ -157,14 +158,14 @@ def _with_sides(regime: Regime, fractions: Host, between: Host) -> Regime:
     return replace(settled, sliding=sliding, fractions=fractions[between])
 
 
-def _settle(function: Values, regime: Regime, floor: Host) -> _Settled:
+def _settle(function: Values, regime: Regime, floor: Host, accuracy: float) -> _Settled:
     """Solve the variational inequality: sweeps over the kinks find the pattern, Newton's method the fractions.
 
     Sliding should be stable: fractions that move with dz/dt, as they do in a thin smooth layer, return. An unstable
     solution is taken only where no stable one is found.
     """
     fractions, low, high = _sweep(function, regime, floor, regime.fractions)
-    tolerance = _ACCURACY * np.maximum(abs(low), abs(high)) + floor
+    tolerance = accuracy * np.maximum(abs(low), abs(high)) + floor
     unstable: Host | None = None
     for attempt in range(_ROUNDS):
         solution, stable = _polish(function, regime, tolerance, fractions)
@@ -238,12 +239,12 @@ def _relax(function: Values, fractions: Host) -> Host:
     return fractions
 
 
-def _is_alone(function: Values, regime: Regime, floor: Host, settled: _Settled) -> bool:
+def _is_alone(function: Values, regime: Regime, floor: Host, settled: _Settled, accuracy: float) -> bool:
     """Start again from the opposite pattern and tell whether the same motion comes out."""
     try:
-        other = _settle(function, replace(regime, fractions=1.0 - np.round(settled.fractions)), floor)
+        other = _settle(function, replace(regime, fractions=1.0 - np.round(settled.fractions)), floor, accuracy)
     except UnresolvedKinkError:
         return True
     here, there = function(settled.fractions), function(other.fractions)
     gap = float(np.max(abs(here - there)))
-    return not other.stable or gap <= 1e-6 * float(np.max(abs(here)) + np.max(abs(there))) + float(np.max(floor))
+    return not other.stable or gap <= 1e4 * accuracy * float(np.max(abs(here)) + np.max(abs(there))) + float(np.max(floor))

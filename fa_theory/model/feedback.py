@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -142,7 +141,7 @@ class AdaptiveFeedback:
     direct: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if not self.kappa >= 0 or not isfinite(number_like(self.kappa, np.zeros(0))):
+        if not self.kappa >= 0 or self.kappa == float("inf"):
             raise ValueError(f"kappa must be a finite number >= 0, got {self.kappa}")
         object.__setattr__(self, "B_start", floating("B_start", self.B_start, 2))
         object.__setattr__(self, "W_start", floating("W_start", self.W_start, 2))

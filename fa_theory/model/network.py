@@ -71,6 +71,12 @@ class Network:
         for layer, (rule, W) in enumerate(zip(self.feedback, checked[1:], strict=True), start=2):
             rule.validate(f"B{layer}", W, checked[-1].shape[0])
 
+    def __repr__(self) -> str:
+        return (
+            f"Network({list(self.weights)!r}, {self.activation.name!r}, feedback={list(self.feedback)!r}, "
+            f"biases={list(self.biases)!r})"
+        )
+
     def with_parameters(self, parameters: Parameters) -> Network:
         """Return the same network at other weights and biases of the same shapes (not validated again)."""
         copy = object.__new__(type(self))

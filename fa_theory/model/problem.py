@@ -45,6 +45,9 @@ class Problem:
             raise ValueError(f"the {self.loss.name} loss has no exact rational values; give floats as X and Y")
         self.loss.check_labels(self.Y)
 
+    def __repr__(self) -> str:
+        return f"Problem({self.X!r}, {self.Y!r}, {self.loss.name!r})"
+
     @property
     def n_samples(self) -> int:
         """The number N of samples."""

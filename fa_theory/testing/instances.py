@@ -138,8 +138,7 @@ def instances(
 def aligned_instances(draw: st.DrawFn, *, loss: str = "squared", rule: str | None = None) -> tuple[Network, Problem]:
     """Draw an instance that meets every assumption of exponential-decay or, for the other losses, separable-decay.
 
-    Two layers without biases, scalar output, linear or leaky activation, fa, sign-fa or adafa, all C_i <= 0 and one
-    negative; for the squared loss linearly independent samples, else linearly separable ones.
+    Two layers without biases, scalar output, linear or leaky activation, fa, sign-fa or adafa, all C_i < 0; for the squared loss linearly independent samples, else linearly separable ones.
 
     Parameters
     ----------
@@ -155,8 +154,7 @@ def aligned_instances(draw: st.DrawFn, *, loss: str = "squared", rule: str | Non
     name = draw(st.sampled_from(["fa", "sign-fa", "adafa:0.5", "adafa:2"])) if rule is None else rule
     n = draw(st.integers(1, 3))
     W = draw(arrays((n, d)))
-    c = abs(draw(arrays((n,))))
-    assume(np.any(c > 0))
+    c = abs(draw(arrays((n,), entries(nonzero=True))))
     b = draw(arrays((n,), entries(nonzero=True)))
     potential = np.sum(W**2, axis=1) / 2 + c
     kind, _, kappa = name.partition(":")

@@ -101,7 +101,7 @@ def test_two_layer_gradient_in_closed_form(seed, n, d):
     np.testing.assert_allclose(slope.weights[1][0], e @ (theta * (X @ W.T)) / 3, atol=1e-13)
 
 
-@given(seeds, widths, st.sampled_from(ACTIVATIONS), rules, booleans)
+@given(seeds, widths, st.sampled_from(("linear", "relu", "leaky_relu:0.25", "tanh")), rules, booleans)
 def test_tangents_and_gradients_agree_on_the_rate_of_the_loss(seed, shape, name, rule, biases):
     """<e, dz_L/dt> / N = -sum_l <G_l, F_l>: forward mode against backward mode."""
     network, problem = draw_network(seed, shape, name, rule, biases), draw_problem(seed, 3, shape[0], shape[-1])
@@ -114,4 +114,4 @@ def test_tangents_and_gradients_agree_on_the_rate_of_the_loss(seed, shape, name,
     rate = np.sum(errors * tangents(network, passed, velocity)[-1]) / 3
     parts = [float(inner(G, F, layer)) for layer in range(network.depth)]
     sizes = [float(inner(G, G, k) * inner(F, F, k)) ** 0.5 for k in range(network.depth)]
-    assert rate == pytest.approx(-sum(parts), abs=1e-11 * sum(sizes) + 1e-300)
+    assert rate == pytest.approx(-sum(parts), abs=1e-11 * sum(sizes))

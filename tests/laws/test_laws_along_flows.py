@@ -50,7 +50,7 @@ def scaled(network, factor):
 )
 def test_neuron_law_holds(rule, depth, name):
     factor = 0.3 if name == "power:2" else 0.6  # or the flow is stiff, or blows up in finite time
-    network = scaled(build(depth, (3, *[3] * (depth - 1), 2), name, rule, depth == 3), factor)
+    network = scaled(build(depth + 10, (3, *[3] * (depth - 1), 2), name, rule, depth == 3), factor)
     trajectory = run(network)
     verdict = assess_neuron_law(trajectory)
     assert verdict.verdict == "holds", verdict
