@@ -46,7 +46,8 @@ STATEMENTS = {
             "Neuron identity",
             "paper",
             "For every hidden neuron i of layer l, d/dt 1/2 (|W_l[i,:]|^2 + b_l[i]^2) = "
-            "p <M_{l+1}[i,:], d/dt W_{l+1}[:,i]>, for any feedback matrix that is the same for all samples, any loss, data and depth.",
+            "p <M_{l+1}[i,:], d/dt W_{l+1}[:,i]>, for any feedback matrix that is the same for all samples, any loss, data "
+            "and depth.",
             _FLOAT,
         ),
         Statement(
@@ -92,9 +93,10 @@ STATEMENTS = {
         Statement(
             "descent",
             "Aligned starts descend",
-            "own",
+            "paper",
             "Two layers, scalar output, degree one: if all C_i <= 0 at the start (linear: if their sum is), the loss "
-            "never increases, for any data and loss, and alignment dominates with c = min |C_i| / |M_i|^2 (FA, sign-FA).",
+            "never increases, for any data and loss, and alignment dominates with c = min |C_i| / |M_i|^2 (FA, sign-FA). The "
+            "paper claims convergence under alignment dominance; this form of it is the project's.",
             _FLOAT,
         ),
         Statement(
@@ -111,8 +113,8 @@ STATEMENTS = {
             "Decay of the loss on separable data",
             "paper",
             "Exponential and logistic loss on data with margin gamma > 0, aligned start: L decays at least as the "
-            "solution of dL/dt = -rho L^2 (exponential) or d sigma/dt = -(rho/N) (1 - exp(-sigma))^2, sigma = N L (logistic), "
-            "rho = a^2 gamma^2 s. The paper claims generalised decay for separable data; the "
+            "solution of dL/dt = -rho L^2 (exponential) or d sigma/dt = -(rho/N) (1 - exp(-sigma))^2, sigma = N L "
+            "(logistic), rho = a^2 gamma^2 s. The paper claims generalised decay for separable data; the "
             "constants are this project's.",
             _FLOAT,
         ),

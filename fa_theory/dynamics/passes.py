@@ -156,6 +156,5 @@ def inner(left: Parameters, right: Parameters, layer: int) -> Array:
     """Return the Frobenius inner product of one layer's weights and bias (layer counted from 0), a scalar array."""
     xp = namespace(left.weights[layer])
     total = xp.sum(left.weights[layer] * right.weights[layer])
-    if left.biases[layer] is not None:
-        total = total + xp.sum(left.biases[layer] * right.biases[layer])
-    return total
+    one, other = left.biases[layer], right.biases[layer]
+    return total if one is None or other is None else total + xp.sum(one * other)

@@ -138,7 +138,8 @@ def instances(
 def aligned_instances(draw: st.DrawFn, *, loss: str = "squared", rule: str | None = None) -> tuple[Network, Problem]:
     """Draw an instance that meets every assumption of exponential-decay or, for the other losses, separable-decay.
 
-    Two layers without biases, scalar output, linear or leaky activation, fa, sign-fa or adafa, all C_i < 0; for the squared loss linearly independent samples, else linearly separable ones.
+    Two layers without biases, scalar output, linear or leaky activation, fa, sign-fa or adafa, all C_i < 0; for the
+    squared loss linearly independent samples, else linearly separable ones.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from typing import Any
 from fa_theory import __version__
 from fa_theory.dynamics import OUTCOMES
 from fa_theory.statements import PAPER, STATEMENTS
-from fa_theory.verify import Report, Summary, Verdict, describe, summarise
+from fa_theory.verification import Report, Summary, Verdict, describe, summarise
 
 _MARKS = {"holds": "✓", "refuted": "✗", "undecided": "?", "not_applicable": "–"}
 _ABSENT = "–"

@@ -14,7 +14,7 @@ from fa_theory.bounds import Bound
 from fa_theory.dynamics import Trajectory
 from fa_theory.files import replacing
 from fa_theory.statements import STATEMENTS
-from fa_theory.verify import Report
+from fa_theory.verification import Report
 from fa_theory.view import markup
 from fa_theory.view.markup import Picture, words
 from fa_theory.view.plots import LAWS, alignment_along, picture, plot_alignment, plot_bound, plot_law_drift

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fa_theory.bounds import BOUNDS, Bound, descent
 from fa_theory.dynamics import dissipation
 from fa_theory.model import AdaptiveFeedback, DirectFeedback, Network, PotentialFeedback, Problem
-from fa_theory.verify import assess_descent, smallest_dominance
+from fa_theory.verification import assess_descent, smallest_dominance
 
 ACTIVATIONS = ("linear", "relu", "leaky_relu:0.3")
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import fa_theory as ft
 from fa_theory.bounds import exponential_decay
 from fa_theory.model import AdaptiveFeedback, FeedbackAlignment, Network, Problem
-from fa_theory.verify import assess_bound
+from fa_theory.verification import assess_bound
 
 
 @given(seeds, st.integers(1, 3), st.integers(0, 2), st.integers(1, 3), st.sampled_from(RULES), st.booleans())

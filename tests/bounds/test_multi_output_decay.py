@@ -11,7 +11,7 @@ from scipy.linalg import null_space, sqrtm
 
 from fa_theory.bounds import exponential_decay, multi_output_decay
 from fa_theory.model import AdaptiveFeedback, DirectFeedback, Network, Problem
-from fa_theory.verify import assess_bound
+from fa_theory.verification import assess_bound
 
 
 def matrix_aligned(seed, d, n, m, biases=False):

@@ -17,7 +17,7 @@ from fa_theory.bounds.separable_decay import (
     separable_data,
 )
 from fa_theory.model import Margin, Network, Problem, max_margin
-from fa_theory.verify import assess_bound
+from fa_theory.verification import assess_bound
 
 LOSSES = st.sampled_from(["exponential", "logistic"])
 

@@ -11,7 +11,7 @@ from law_instances import build, seeds, shapes
 import fa_theory as ft
 from fa_theory.laws import matrix_law, neuron_law
 from fa_theory.model import Network, Parameters, PotentialFeedback, Problem, tanh
-from fa_theory.verify import (
+from fa_theory.verification import (
     assess_matrix_law,
     assess_neuron_law,
     assess_projection_law,

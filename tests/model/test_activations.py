@@ -107,8 +107,10 @@ def test_degrees_out_of_range(degree):
 
 @pytest.mark.parametrize(
     "name",
-    ["", "sigmoid", "linear:1", "leaky_relu", "leaky_relu:", "leaky_relu:x", "leaky_relu:1/0", "leaky_relu:1/x"]
-    + ["leaky_relu:nan", "leaky_relu:2", "power", "power:inf", "power:nan", "power:1.5", "ReLU"],
+    [
+        *("", "sigmoid", "linear:1", "ReLU", "power", "power:inf", "power:nan", "power:1.5", "leaky_relu"),
+        *("leaky_relu:", "leaky_relu:x", "leaky_relu:1/0", "leaky_relu:1/x", "leaky_relu:nan", "leaky_relu:2"),
+    ],
 )
 def test_unknown_names(name):
     with pytest.raises(ValueError, match=r"activation|slope|degree"):

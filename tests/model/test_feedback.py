@@ -93,14 +93,14 @@ def test_adaptive_feedback_follows_the_weight():
     rule = AdaptiveFeedback(0.5, B, W)
     assert rule.matrix(W) is not W
     assert rule.matrix(W).tolist() == B.tolist()
-    assert rule.matrix(W + [[2.0, -4.0]]).tolist() == [[2.0], [0.0]]
+    assert rule.matrix(W + np.array([[2.0, -4.0]])).tolist() == [[2.0], [0.0]]
     assert AdaptiveFeedback(0, B, W).degree == 1
     assert AdaptiveFeedback(0, B, W).matrix(W + 7).tolist() == B.tolist()
 
 
 def test_adaptive_feedback_of_one_from_the_transpose_is_backprop():
     W = np.array([[3.0, 4.0]])
-    rule, moved = AdaptiveFeedback(1.0, W.T, W), W + [[0.5, -0.25]]
+    rule, moved = AdaptiveFeedback(1.0, W.T, W), W + np.array([[0.5, -0.25]])
     assert rule.matrix(moved).tolist() == Backprop().matrix(moved).tolist()
     assert rule.potential(moved).tolist() == Backprop().potential(moved).tolist()
 

@@ -73,7 +73,7 @@ def test_the_general_solver_finds_the_same_direction(seed):
         lambda w: w @ w / 2,
         margin.direction + 0.1 * rng.standard_normal(4),
         jac=lambda w: w,
-        constraints={"type": "ineq", "fun": lambda w: y * (X @ w) - 1, "jac": lambda w: X * y[:, None]},
+        constraints={"type": "ineq", "fun": lambda w: y * (X @ w) - 1, "jac": lambda _: X * y[:, None]},
         method="SLSQP",
         options={"ftol": 1e-14, "maxiter": 500},
     )

@@ -66,9 +66,9 @@ def test_rationals():
 
 
 def test_the_representation_shows_the_numbers():
-    shown = repr(Network([[[0.125]], [[2]]], "relu", [[[3]]]))
-    assert shown == (
-        "Network([array([[0.125]]), array([[2.]])], 'relu', feedback=[FeedbackAlignment(B=array([[3.]]))], biases=[None, None])"
+    assert repr(Network([[[0.125]], [[2]]], "relu", [[[3]]])) == (
+        "Network([array([[0.125]]), array([[2.]])], 'relu', "
+        "feedback=[FeedbackAlignment(B=array([[3.]]))], biases=[None, None])"
     )
 
 

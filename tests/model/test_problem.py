@@ -46,7 +46,7 @@ def test_rationals_have_the_squared_loss_only():
 
 
 def test_a_loss_of_the_users_own():
-    cubic = Loss("cubic", lambda f, y: abs(f - y)[:, 0] ** 3, lambda f, y: 3 * (f - y) * abs(f - y), lambda Y: None)
+    cubic = Loss("cubic", lambda f, y: abs(f - y)[:, 0] ** 3, lambda f, y: 3 * (f - y) * abs(f - y), lambda _: None)
     assert Problem(X, [1, 2, 3], cubic).loss.mean(np.zeros((3, 1)), np.ones((3, 1))) == 1.0
     assert Problem(X, [1, 2, 3], squared).loss is squared
 

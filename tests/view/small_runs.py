@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 
 from fa_theory.model import Problem, initialise
-from fa_theory.verify import Instance, Report, run_instance
+from fa_theory.verification import Instance, Report, run_instance
 
 X = np.array([[1.0, 0.5], [0.4, 1.2], [-0.9, -0.3], [-0.2, -1.1]])
 REGRESSION = np.array([1.0, 0.3, -0.5, -0.8])

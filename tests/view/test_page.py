@@ -10,7 +10,7 @@ import pytest
 from small_runs import small_run
 
 from fa_theory.statements import STATEMENTS
-from fa_theory.verify import summarise
+from fa_theory.verification import summarise
 from fa_theory.view import page as page_module
 from fa_theory.view.page import check_writable, write_report
 

@@ -11,7 +11,7 @@ from matplotlib.text import Text
 from small_runs import small_run
 
 from fa_theory.model import Network, Problem
-from fa_theory.verify import matrix_law_drift, neuron_law_drift, projection_law_drift
+from fa_theory.verification import matrix_law_drift, neuron_law_drift, projection_law_drift
 from fa_theory.view.plots import alignment_along, picture, plot_alignment, plot_bound, plot_law_drift, print_style
 
 
