@@ -15,7 +15,10 @@ from fa_theory.model import Network, Problem, Spectrum, spectrum
 
 
 class _MatrixAlignment(NamedTuple):
-    """What B = P S Q^T gives: H = Q S^2 Q^T and U = P Q^T, without squaring the condition number."""
+    """What B = P S Q^T gives, without squaring its condition number: H = Q S^2 Q^T and U = P Q^T.
+
+    The eigenvalues of U^T C U are those of P^T C P: a0 depends on the range of B only.
+    """
 
     full_rank: Assumption
     a0: float
@@ -100,9 +103,8 @@ def _matrix_alignment(network: Network, problem: Problem, data: Spectrum) -> _Ma
     full_rank = Assumption("B of full column rank", margin, margin > 0, f"smallest singular value {smallest:.6g}")
     if not full_rank.holds:
         return _MatrixAlignment(full_rank, 0.0, 0.0, 0.0, 1.0, 1.0)
-    U = P @ Q
     C = to_numpy(matrix_law(network)[-1]).astype(float)
-    a0 = float(np.linalg.eigvalsh(-U.T @ C @ U)[0]) / 2
+    a0 = float(np.linalg.eigvalsh(-P.T @ C @ P)[0]) / 2
     first = to_numpy(network.first_layer_weights()).astype(float)
     size = float(np.sum(first**2) + 2 * np.linalg.norm(B) * np.linalg.norm(above))
     condition = float(S[0] / S[-1])

@@ -59,18 +59,22 @@ def flow(
     start_loss = float(problem.loss.mean(forward(network, problem.X).output, problem.Y))
     tolerance = min(accuracy, 1e-3)
     while True:
-        loose = Integration(network, problem, tolerance, order=4).run(times, progress)
-        tolerance = max(tolerance / _TIGHTENING, finest / 10)
-        tight = Integration(network, problem, tolerance, order=5).run(times, progress)
-        kept = min(len(loose.states), len(tight.states))
-        losses, error = _losses(network, problem, tight.states[:kept], loose.states[:kept])
+        # a run that blows up overflows on its way to its outcome
+        with np.errstate(over="ignore", invalid="ignore"):
+            loose = Integration(network, problem, tolerance, order=4).run(times, progress)
+            tolerance = max(tolerance / _TIGHTENING, finest / 10)
+            tight = Integration(network, problem, tolerance, order=5).run(times, progress)
+            kept = min(len(loose.states), len(tight.states))
+            losses, error = _losses(network, problem, tight.states[:kept], loose.states[:kept])
         reached = bool(np.all(error <= accuracy * start_loss)) and tight.outcome == loose.outcome
         if reached or tolerance <= max(finest / 10, accuracy / _TIGHTENING**_ROUNDS):
             break
     finite = int(np.argmin(np.append(np.isfinite(losses) & np.isfinite(error), False)))
     outcome = tight.outcome
-    if outcome == "completed":
-        outcome = "diverged" if finite < len(times) else "completed" if reached else "accuracy_not_reached"
+    if outcome == "completed" and finite < kept:
+        outcome = "diverged"
+    elif outcome == "completed" and not reached:
+        outcome = "accuracy_not_reached" if loose.outcome == "completed" else loose.outcome
     return Trajectory(
         network=network,
         problem=problem,

@@ -43,6 +43,7 @@ _HORIZON = 1e-2
 _SLACK = 1e-4
 _LEAST_SLACK = 16.0
 _ROOT_STEPS = 80
+_DIPS = 8
 
 
 class Point(NamedTuple):
@@ -241,11 +242,15 @@ class Integration:
             return None, target, h
         before = self._surfaces(point, regime)
         met: int | None = None
+        dips = 0
         slack = max(_LEAST_SLACK, _SLACK * self.tolerance / machine_epsilon(point.y))
         while (hit := first_hit(before, self._surfaces(target, regime), h, slack)) is not None:
             if hit.surface == met:
                 break
             if hit.dip:
+                if dips == _DIPS:
+                    break
+                dips += 1
                 met, h = None, hit.fraction * h
                 target, _ = self._step(point, regime, h)
                 continue

@@ -385,7 +385,8 @@ def _unit_inputs(passed: ForwardPass, network: Network, layer: int) -> Host:
         h = np.column_stack([h, np.ones(len(h))])
     elif layer > 0:
         slopes = abs(to_numpy(passed.slopes[layer - 1]))
-        noise = _NOISE * np.max(slopes * rounding_of_preactivations(network, passed)[layer - 1], axis=1)
+        often = min(_NOISE, 1e-4 / machine_epsilon(passed.output))
+        noise = often * np.max(slopes * rounding_of_preactivations(network, passed)[layer - 1], axis=1)
     norms = np.linalg.norm(h, axis=1)
     return np.asarray(np.divide(h, norms[:, None], out=np.zeros_like(h), where=(norms > noise)[:, None]))
 
@@ -403,7 +404,7 @@ def _first_group(layer: int, neuron: int, samples: Host, directions: Host) -> tu
     units = directions[samples]
     cosines = units @ units[0]
     gaps = np.linalg.norm(units - np.sign(cosines)[:, None] * units[0], axis=1)
-    alike = gaps <= _PARALLEL * (cosines != 0)
+    alike = (gaps <= _PARALLEL) & (cosines != 0)
     alike[0] = True
     orientations = np.where(cosines[alike] < 0, -1, 1)
     return Kink(layer, neuron, tuple(samples[alike].tolist()), tuple(orientations.tolist())), samples[~alike]

@@ -114,14 +114,15 @@ def place(regime: Regime, index: int) -> Place:
 def first_hit(before: Surfaces, after: Surfaces, step: float, slack: float) -> Hit | None:
     """Estimate, by cubic Hermite interpolation of every value, which surface a step meets first.
 
-    A value that starts at zero or below, where an earlier step left it by its own error, must fall by `slack` times
-    the rounding before that counts.
+    A value that starts at zero or below, where an earlier step left it by its own error, must fall further by `slack`
+    times the rounding before that counts.
     """
     allowed = np.where(before.value <= before.rounding, slack, 1.0) * after.rounding
-    left = (after.value < -allowed) & (after.value < before.value)
+    least = np.minimum(before.value, 0.0) - allowed
+    left = after.value < least
     # a cubic lies above the least of its four Bernstein coefficients
     inner = np.minimum(before.value + step / 3 * before.rate, after.value - step / 3 * after.rate)
-    dips = ~left & (before.rate < 0) & (after.rate > 0) & (inner < -allowed)
+    dips = ~left & (before.rate < 0) & (after.rate > 0) & (inner < least)
     hits = [
         Hit(int(index), first_root(hermite(before, after, step, int(index))), dip=False)
         for index in np.flatnonzero(left)
@@ -129,7 +130,7 @@ def first_hit(before: Surfaces, after: Surfaces, step: float, slack: float) -> H
     for index in np.flatnonzero(dips):
         cubic = hermite(before, after, step, int(index))
         lowest = _lowest(cubic)
-        if lowest is not None and _at(cubic, lowest) < -allowed[index]:
+        if lowest is not None and _at(cubic, lowest) < least[index]:
             hits.append(Hit(int(index), lowest, dip=True))
     return min(hits, key=lambda hit: hit.fraction) if hits else None
 

@@ -77,12 +77,13 @@ def _exp(x: Array) -> Array:
     xp = namespace(x)
     info = xp.finfo(x.dtype)
     largest = math.log(info.max) * (1 - float(info.eps))  # less, so that rounding it to float32 cannot raise it
-    return xp.where(x > largest, xp.full_like(x, float("inf")), xp.exp(xp.where(x > largest, x * 0, x)))
+    return xp.where(x > largest, xp.full_like(x, float("inf")), xp.exp(xp.where(x > largest, xp.zeros_like(x), x)))
 
 
 def _logistic(output: Array, labels: Array) -> Array:
     opposed = (-labels * output)[:, 0]
-    return namespace(output).logaddexp(opposed * 0, opposed)
+    xp = namespace(output)
+    return xp.logaddexp(xp.zeros_like(opposed), opposed)
 
 
 def _logistic_derivative(output: Array, labels: Array) -> Array:

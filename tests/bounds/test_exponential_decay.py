@@ -83,7 +83,7 @@ def test_never_violated_by_a_random_admissible_instance(seed, n_samples, width, 
     bound = exponential_decay(network, problem)
     verdict = assess_bound(bound, run(network, problem, time=1.0))
     assert verdict.verdict in ("holds", "undecided"), verdict
-    if bound.applicable and bound.rate > 1e-3:
+    if bound.applicable and 1e-3 < bound.rate < 10:  # else slack or run may be too small to tell
         assert verdict.verdict == "holds", verdict
 
 
@@ -258,3 +258,23 @@ def test_gradient_descent_is_not_judged_by_it():
     verdict = assess_bound(exponential_decay(network, problem), trajectory)
     assert verdict.verdict == "not_applicable"
     assert "continuous-time flow" in verdict.detail
+
+
+def test_rank_deficient_data_count_only_eigenvalues_that_are_not_zero():
+    # rows (1, 1, 0), (2, 2, 0), (1, 1, 0): X X^T has the one non-zero eigenvalue 2 + 8 + 2, over N = 3
+    samples = np.outer([1.0, 2.0, 1.0], [1.0, 1.0, 0.0])
+    network = Network([[[0.5, 0.0, 0.0]], [[1.0]]], "linear", [[[1.0]]])
+    bound = exponential_decay(network, Problem(samples, [1.0, -1.0, 0.5]))
+    np.testing.assert_allclose(bound.rate, 2 * 0.875 * 4.0, rtol=1e-12)
+    assert assess_bound(bound, run(network, Problem(samples, [1.0, -1.0, 0.5]), 0.5)).verdict == "holds"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_start_at_the_best_map_has_no_negative_bound(seed):
+    rng = np.random.default_rng(seed)
+    problem = Problem(rng.standard_normal((6, 2)), rng.standard_normal(6))
+    best = np.linalg.lstsq(problem.X, problem.Y, rcond=None)[0]
+    v = 1.0 + np.sum(best**2)
+    bound = exponential_decay(Network([best.T / v, [[v]]], "linear", [[[1.0]]]), problem)
+    assert bound.applicable
+    assert 0 <= bound(0.0)[0] < 1e-14

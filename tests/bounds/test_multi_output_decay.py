@@ -70,7 +70,9 @@ def test_never_violated_by_a_random_admissible_instance(seed, n_samples, d, m, e
     bound = multi_output_decay(network, problem)
     verdict = assess_bound(bound, run(network, problem, time=0.5))
     if bound.applicable:
-        assert verdict.verdict == "holds" or (verdict.verdict == "undecided" and bound.rate < 1e-3), verdict
+        # a bound that hardly falls, or falls below the accuracy of the run, may be undecided
+        allowed = ("holds",) if 1e-3 < bound.rate < 20 else ("holds", "undecided")
+        assert verdict.verdict in allowed, verdict
     else:
         assert verdict.verdict in ("not_applicable", "undecided")
 
@@ -170,3 +172,12 @@ def test_the_bound_is_attained_in_rate_by_a_large_alignment():
     observed = np.log(trajectory.loss[0] / trajectory.loss[-1])
     np.testing.assert_allclose(observed, bound.rate * 1e-4, rtol=1e-6)
     assert assess_bound(bound, trajectory).verdict in ("holds", "undecided")
+
+
+def test_float32_rounds_the_rate_down():
+    # one weight of each layer by hand: a0 = 2 * 1 - 0.5^2 / 2
+    W1, V1, B1 = (np.array(each, dtype=np.float32) for each in ([[0.5]], [[1.0]], [[2.0]]))
+    problem = Problem(np.array([[1.0]], dtype=np.float32), np.array([1.5], dtype=np.float32))
+    bound = multi_output_decay(Network([W1, V1], "linear", [B1]), problem)
+    np.testing.assert_allclose(bound.rate, 2 * 1.875, rtol=1e-5)
+    assert bound.rate < 2 * 1.875

@@ -24,7 +24,9 @@ def draw_network(seed, widths, name="leaky_relu:0.2", rule="fa", biases=False, s
         array.ravel()[:] = [Fraction(int(k), 2) for k in rng.integers(-4, 5, array.size)]
         return array
 
-    weights = [draw(n, fan_in) / (1 if exact else np.sqrt(fan_in)) for n, fan_in in zip(widths[1:], widths, strict=False)]
+    weights = [
+        draw(n, fan_in) / (1 if exact else np.sqrt(fan_in)) for n, fan_in in zip(widths[1:], widths, strict=False)
+    ]
     matrices = [draw(W.shape[1], widths[-1] if rule == "dfa" else W.shape[0]) for W in weights[1:]]
     rules = feedback_rules(rule, weights, matrices)
     phi = activation(name)

@@ -73,7 +73,9 @@ def test_gradients_are_finite_differences(seed, shape, name, biases, loss):
         return network.with_parameters(
             Parameters(
                 tuple(W + step * D for W, D in zip(network.weights, direction.weights, strict=True)),
-                tuple(None if b is None else b + step * D for b, D in zip(network.biases, direction.biases, strict=True)),
+                tuple(
+                    None if b is None else b + step * D for b, D in zip(network.biases, direction.biases, strict=True)
+                ),
             )
         )
 

@@ -98,3 +98,12 @@ def test_dfa_below_the_last_hidden_layer_violates_it_with_gating():
     effective = network.feedback[0].B @ np.linalg.pinv(network.feedback[1].B)
     right = -np.sum(effective * np.asarray(F.weights[1]).T, axis=1)
     assert np.max(abs(left - right)) > 1e-2 * np.max(abs(left))
+
+
+def test_slopes_override_the_signs():
+    # between events a flow holds theta fixed: with theta = 1/2 throughout, h = (1/2, -1) and
+    # both sides are -3 (1/2 * 1 - 1 * 0.7) / 2 by hand
+    network = Network([[[1.0]], [[2.0]]], "leaky_relu:0.2", [[[3.0]]])
+    X, errors = np.array([[1.0], [-2.0]]), np.array([[1.0], [0.7]])
+    (identity,) = neuron_identity(network, X, errors, (np.full((2, 1), 0.5),))
+    np.testing.assert_allclose([identity.left[0], identity.right[0]], 0.3, rtol=4 * EPS)

@@ -163,3 +163,15 @@ def test_unknown_loss():
         ValueError, match="loss must be one of squared, logistic, exponential, cross_entropy, got 'hinge'"
     ):
         loss("hinge")
+
+
+@pytest.mark.parametrize("name", ["squared", "logistic", "exponential"])
+@pytest.mark.parametrize("xp", [np, strict])
+def test_infinite_outputs_are_silent(name, xp):
+    """A run that overflows meets them before it ends; warnings are errors here."""
+    y = xp.asarray([[1.0], [1.0]])
+    f = xp.asarray([[float("inf")], [-float("inf")]])
+    right = float("inf") if name == "squared" else 0.0
+    assert np.asarray(loss(name).value(f, y)).tolist() == [right, float("inf")]
+    slopes = {"squared": float("-inf"), "logistic": -1.0, "exponential": float("-inf")}
+    assert float(loss(name).derivative(f, y)[1, 0]) == slopes[name]
