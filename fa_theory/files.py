@@ -14,12 +14,18 @@ from typing import IO
 def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Open a temporary binary file beside `path`; rename it to `path` on success, remove it on any failure.
 
+    A device or a pipe (``/dev/stdout``) is written to directly.
+
     Raises
     ------
     OSError
         If the folder does not exist or is not writable.
     """
     target = Path(path)
+    if target.exists() and not target.is_file():
+        with target.open("wb") as stream:
+            yield stream
+        return
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("xb") as stream:

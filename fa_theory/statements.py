@@ -46,8 +46,8 @@ STATEMENTS = {
             "Neuron identity",
             "paper",
             "For every hidden neuron i of layer l, d/dt 1/2 (|W_l[i,:]|^2 + b_l[i]^2) = "
-            "p <M_{l+1}[i,:], d/dt W_{l+1}[:,i]>, for any feedback matrix that is the same for all samples, any loss, data "
-            "and depth.",
+            "p <M_{l+1}[i,:], d/dt W_{l+1}[:,i]>, for any feedback matrix that is the same for all samples, any loss, "
+            "data and depth.",
             _FLOAT,
         ),
         Statement(
@@ -95,8 +95,8 @@ STATEMENTS = {
             "Aligned starts descend",
             "paper",
             "Two layers, scalar output, degree one: if all C_i <= 0 at the start (linear: if their sum is), the loss "
-            "never increases, for any data and loss, and alignment dominates with c = min |C_i| / |M_i|^2 (FA, sign-FA). The "
-            "paper claims convergence under alignment dominance; this form of it is the project's.",
+            "never increases, for any data and loss, and alignment dominates with c = min |C_i| / |M_i|^2 (FA, sign-FA). "
+            "The paper claims convergence under alignment dominance; this form of it is the project's.",
             _FLOAT,
         ),
         Statement(

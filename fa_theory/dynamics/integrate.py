@@ -106,6 +106,8 @@ class Integration:
                     progress(end / times[-1])
         except UnresolvedKinkError:
             self.outcome = "unresolved_kink"
+            if not self.states:
+                self._record_unresolved_start()
         except _StopError as stop:
             self.outcome = str(stop)
         return self
@@ -144,6 +146,11 @@ class Integration:
             evaluation = evaluate(self.network, self.problem, regime, regime.fractions, drift=False)
             self._record(Point(start, evaluation, point.velocity))
         return _Position(point, regime, time, self._first_step(y, point.velocity))
+
+    def _record_unresolved_start(self) -> None:
+        regime, _ = starting_regime(self.network, self.problem)
+        evaluation = evaluate(self.network, self.problem, regime, regime.fractions, drift=False)
+        self._record(Point(flatten(self.network.parameters), evaluation, flatten(evaluation.velocity)))
 
     def _resolve(
         self, y: Array, regime: Regime, kinks: Sequence[Kink], fractions: Host, horizon: float, *, ahead: bool

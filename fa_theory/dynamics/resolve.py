@@ -34,6 +34,7 @@ Trial = Callable[[Regime, Host, float], tuple[Layers, Layers]]
 _ROUNDS = 6
 _NEWTON_STEPS = 8
 _RELAXATIONS = 300
+_SEARCHED = 12
 _ACCURACY = 1e-10
 
 
@@ -45,7 +46,8 @@ class Resolution(NamedTuple):
     regime : Regime
         The regime to go on with.
     unique : bool
-        Whether it is the only one that a solution can go on with.
+        Whether it is the only one that a solution can go on with, as far as a second search from the opposite pattern
+        tells; with very many kinks at once (a deep network that starts at zero) none is made.
     kick : bool
         True when the fractions make sense over the trial time only: take that step with the fractions held.
     """
@@ -114,7 +116,9 @@ def resolve(
 
     accuracy = max(_ACCURACY, 1e3 * machine_epsilon(problem.X))
     settled = _settle(function, regime, floor, accuracy)
-    unique = settled.stable and (not settled.rising or _is_alone(function, regime, floor, settled, accuracy))
+    unique = settled.stable
+    if unique and settled.rising and len(regime.colours) <= _SEARCHED:
+        unique = _is_alone(function, regime, floor, settled, accuracy)
     edge = accuracy / 100
     between = (settled.fractions > edge) & (settled.fractions < 1 - edge)
     return Resolution(_with_sides(regime, settled.fractions, between), unique, bool(np.any(between & still)))
@@ -247,4 +251,6 @@ def _is_alone(function: Values, regime: Regime, floor: Host, settled: _Settled, 
         return True
     here, there = function(settled.fractions), function(other.fractions)
     gap = float(np.max(abs(here - there)))
-    return not other.stable or gap <= 1e4 * accuracy * float(np.max(abs(here)) + np.max(abs(there))) + float(np.max(floor))
+    return not other.stable or gap <= 1e4 * accuracy * float(np.max(abs(here)) + np.max(abs(there))) + float(
+        np.max(floor)
+    )

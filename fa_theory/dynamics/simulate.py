@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fa_theory.backend import require_same_kind
 from fa_theory.dynamics.discrete import gradient_descent
 from fa_theory.dynamics.flow import flow
 from fa_theory.dynamics.integrate import Progress
@@ -70,7 +71,7 @@ def simulate(
 
 
 def check_fit(network: Network, problem: Problem) -> None:
-    """Raise ValueError unless inputs, outputs and dtype of network and problem agree."""
+    """Raise ValueError unless inputs, outputs, dtype and array library of network and problem agree."""
     widths = network.widths
     if problem.X.shape[1] != widths[0]:
         raise ValueError(f"X must have {widths[0]} columns, one for each column of W1, got {problem.X.shape[1]}")
@@ -78,5 +79,4 @@ def check_fit(network: Network, problem: Problem) -> None:
         raise ValueError(
             f"Y must have {widths[-1]} columns, one for each row of W{network.depth}, got {problem.Y.shape[1]}"
         )
-    if problem.X.dtype != network.weights[0].dtype:
-        raise ValueError(f"X must have the dtype of the weights, {network.weights[0].dtype}, got {problem.X.dtype}")
+    require_same_kind("X", problem.X, "W1", network.weights[0])

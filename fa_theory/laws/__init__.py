@@ -1,7 +1,7 @@
 """Conserved quantities and identities, one file for each statement."""
 
 from fa_theory.laws.bregman_drift import Drift, bregman_drift
-from fa_theory.laws.exact import exact_array, exact_network, exact_number
+from fa_theory.laws.exact import exact_array, exact_network, exact_number, nearest_floats
 from fa_theory.laws.matrix_law import has_matrix_law, matrix_law
 from fa_theory.laws.neuron_identity import Identity, neuron_identity
 from fa_theory.laws.neuron_law import layers_with_potential, neuron_law, neuron_law_size, require_degree
@@ -18,6 +18,7 @@ __all__ = [
     "has_matrix_law",
     "layers_with_potential",
     "matrix_law",
+    "nearest_floats",
     "neuron_identity",
     "neuron_law",
     "neuron_law_size",

@@ -29,6 +29,13 @@ def exact_array(array: Array) -> np.ndarray[Any, Any]:
     return rationals
 
 
+def nearest_floats(rationals: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return an array of rationals (python-flint ``fmpq``), each rounded to the nearest float64."""
+    # Python divides integers with one rounding; fmpq itself converts to float only in newer python-flint
+    floats = [int(value.p) / int(value.q) for value in rationals.ravel()]
+    return np.asarray(floats).reshape(rationals.shape)
+
+
 def exact_number(value: float) -> Any:
     """Return the rational (python-flint ``fmpq``) that a float is."""
     from flint import fmpq  # python-flint takes a tenth of a second to import, and few commands need it

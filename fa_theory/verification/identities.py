@@ -12,6 +12,7 @@ from fa_theory.laws import (
     exact_network,
     exact_number,
     layers_with_potential,
+    nearest_floats,
     neuron_identity,
 )
 from fa_theory.model import Network, PotentialFeedback, Problem
@@ -85,7 +86,10 @@ def assess_bregman_drift(network: Network, problem: Problem, step_size: float, s
     for _ in range(_EXACT_STEPS):
         chosen = xp.asarray(next(batches))
         X = exact_array(xp.take(problem.X, chosen, axis=0))
-        output = forward(exact, X).output.astype(float)
+        try:
+            output = nearest_floats(forward(exact, X).output)
+        except OverflowError:
+            break
         labels = to_numpy(xp.take(problem.Y, chosen, axis=0)).astype(float)
         errors = problem.loss.derivative(output, labels)
         if not np.all(np.isfinite(errors)):

@@ -2,37 +2,37 @@
 
 import numpy as np
 import pytest
-from flow_oracles import RULES, draw_network, draw_problem, field, fixed_steps, leaky, loss_at, pack, unpack
+from flow_oracles import RULES, draw_network, draw_problem
+from scipy.optimize import brentq
 
 import fa_theory as ft
 from fa_theory.dynamics import OUTCOMES, flow, minibatches
-from fa_theory.model import Network, Problem, initialise
+from fa_theory.model import Network, PotentialFeedback, Problem, initialise
 
 ONE = np.ones((1, 1))
 
 
 def test_a_flow_that_blows_up_ends_with_the_trajectory_so_far():
-    """Deep FA blows up in finite time; a fixed-step method sees the same loss until shortly before."""
-    network, problem = draw_network(6, (2, 3, 2, 1)), draw_problem(6, 5, 2, 1)
-    runs = [flow(network, problem, time=2.0, points=401, accuracy=accuracy) for accuracy in (1e-5, 1e-7)]
-    for run in runs:
-        assert run.outcome in ("diverged", "stalled")
-        assert 2 <= len(run.t) == len(run.loss) == len(run.error) == len(run.states) < 401
-        assert np.all(np.isfinite(run.loss))
-        assert np.all(np.isfinite(run.error))
-    assert runs[0].t[-1] == pytest.approx(runs[1].t[-1], abs=0.011)
-    weights, matrices = list(network.weights), [rule.B for rule in network.feedback]
+    """A rule of one's own, Psi = 1/2 (v - 1)^-2, with x = 1, y = 0, v(0) = 2, w(0) = 1, in closed form.
 
-    def velocity(y):
-        return pack(field(unpack(y, weights), problem.X, problem.Y, matrices, leaky(0.2)))
+    The neuron law gives w = 1 / (v - 1), so dv/dt = -v w^2 = -v / (v - 1)^2: with T(v) the integral of (s - 1)^2 / s
+    from v to 2, the state is v at time T(v), and w is infinite at v = 1, T(1) = log 2 - 1/2.
+    """
+    rule = PotentialFeedback(lambda W: -((W.T - 1) ** -3), lambda W: (W[0] - 1) ** -2 / 2)
+    network = Network([[[1.0]], [[2.0]]], "linear", [rule])
+    end = np.log(2) - 0.5
+    run = flow(network, Problem(ONE, [0.0]), time=1.0, points=1001)
+    assert run.outcome in ("diverged", "stalled")
+    assert len(run.t) == len(run.loss) == len(run.error) == len(run.states)
+    assert run.t[-1] == pytest.approx(end, abs=1.1e-3)
+    assert run.t[-1] < end
 
-    middle = len(runs[1].t) // 2
-    until = [
-        loss_at(unpack(y, weights), problem.X, problem.Y, 0.2)
-        for y in fixed_steps(velocity, pack(weights), runs[1].t[middle], 4000)
-    ]
-    assert until[-1] == pytest.approx(runs[1].loss[middle], rel=1e-3)
-    assert runs[1].loss[-1] > 10 * until[-1]
+    def time_at(v):
+        return (2 - 4 + np.log(2)) - (v**2 / 2 - 2 * v + np.log(v))
+
+    for t, loss, error in zip(run.t[1:], run.loss[1:], run.error[1:], strict=True):
+        v = brentq(lambda v, t=t: time_at(v) - t, 1, 2, xtol=1e-15)
+        assert loss == pytest.approx((v / (v - 1)) ** 2 / 2, rel=1e-9, abs=error)
 
 
 def test_exponential_losses_overflow_into_an_outcome():

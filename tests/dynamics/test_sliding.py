@@ -63,7 +63,7 @@ class HandSolved:
         roots = np.roots([1 / (2 * self.s**2), 0, v0 - q0**2 / (2 * self.s**2), -self.y2 - exit_error])
         q1 = next(float(r.real) for r in roots if abs(r.imag) < 1e-12 and r.real > q0)
         left = entry + quad(lambda q: 1 / speed(q), q0, q1, epsabs=1e-14, epsrel=1e-13)[0]
-        second = solve_ivp(lambda t, q: [speed(q[0])], (entry, left), [q0], **options)
+        second = solve_ivp(lambda _, q: [speed(q[0])], (entry, left), [q0], **options)
         third = solve_ivp(self.smooth(self.a), (left, end), [0.0, q1, v_of(q1)], **options)
 
         def state(t):
@@ -119,7 +119,7 @@ def smoothed(network, problem, times, width):
 
 @pytest.mark.parametrize("widths", [(3, 4, 1), (2, 3, 2, 1)])
 def test_sliding_is_the_limit_of_smoothed_kinks(widths):
-    """Filippov's solution is what a thin smooth layer in place of the kink tends to; its error is linear in the width."""
+    """Filippov's solution is the limit of a thin smooth layer in place of the kink, at first order in its width."""
     for seed in range(100):
         network, problem = draw_network(seed, widths), draw_problem(seed, 4, widths[0], 1)
         run = flow(network, problem, time=1.5, points=7)
