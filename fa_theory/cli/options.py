@@ -64,9 +64,9 @@ class InstanceOptions(NamedTuple):
     seed: Annotated[
         int | None, typer.Option(help="Seed of the start and of minibatches  [default: 0]", rich_help_panel=_MODEL)
     ] = None
-    method: Annotated[
-        str | None, typer.Option(help=f"{', '.join(METHODS)}  [default: flow]", rich_help_panel=_RUN)
-    ] = None
+    method: Annotated[str | None, typer.Option(help=f"{', '.join(METHODS)}  [default: flow]", rich_help_panel=_RUN)] = (
+        None
+    )
     time: Annotated[float | None, typer.Option(help="End of the flow  [default: 10]", rich_help_panel=_RUN)] = None
     steps: Annotated[
         int | None, typer.Option(help="Steps of gd, sgd and midpoint  [default: 1000]", rich_help_panel=_RUN)

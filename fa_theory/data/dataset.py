@@ -145,9 +145,7 @@ def _same(entry: np.str_ | np.float64, value: str) -> bool:
         return False
 
 
-def _kept_rows(
-    table: Table, rows: Sequence[SupportsIndex] | None, transforms: list[str]
-) -> npt.NDArray[np.intp]:
+def _kept_rows(table: Table, rows: Sequence[SupportsIndex] | None, transforms: list[str]) -> npt.NDArray[np.intp]:
     if rows is None:
         return np.arange(len(table))
     if any(isinstance(row, bool | np.bool_) for row in rows):
@@ -207,9 +205,7 @@ def _standardized(table: Table, X: _Floats, features: tuple[str, ...], transform
                 "so its scale is zero; remove the column or do not standardise",
             )
         if not (np.isfinite(scales[i]) and np.isfinite(standardized[:, i]).all()):
-            raise _error(
-                table, f"feature column {feature!r} cannot be standardised: its entries are too large"
-            )
+            raise _error(table, f"feature column {feature!r} cannot be standardised: its entries are too large")
         transforms.append(
             f"standardised {feature}: subtracted mean {_text(means[i])}, "
             f"divided by standard deviation {_text(scales[i])}"
@@ -251,9 +247,7 @@ def _one_against_rest(
     chosen = np.array([_text(entry) == positive for entry in entries])
     if chosen.all() or not chosen.any():
         have = "all rows" if chosen.all() else "none of the rows kept"
-        raise _error(
-            table, f"target {column}={positive} is constant: {have} have this value; two labels are needed"
-        )
+        raise _error(table, f"target {column}={positive} is constant: {have} have this value; two labels are needed")
     transforms.append(f"labels of {column}: {positive} -> +1, any other value -> -1")
     return np.where(chosen, 1.0, -1.0)[:, np.newaxis], (f"{column}={positive}",)
 
@@ -263,9 +257,7 @@ def _signs(
 ) -> tuple[_Floats, tuple[str, ...]]:
     values = np.unique(entries)
     if len(values) == 1:
-        raise _error(
-            table, f"target column {column!r} is constant ({_text(values[0])}); {loss} loss needs two values"
-        )
+        raise _error(table, f"target column {column!r} is constant ({_text(values[0])}); {loss} loss needs two values")
     if len(values) > 2:
         raise _error(
             table,

@@ -183,9 +183,7 @@ def _check_header(header: list[str], line: int, name: str) -> None:
             )
         first[column] = position
     if all(parse_number(column) is not None for column in header):
-        raise _error(
-            name, f"row {line} must name the columns, but holds only numbers, the first {header[0]!r}"
-        )
+        raise _error(name, f"row {line} must name the columns, but holds only numbers, the first {header[0]!r}")
 
 
 def _check_cell(cell: str, place: str, name: str) -> None:

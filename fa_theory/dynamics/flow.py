@@ -56,7 +56,8 @@ def flow(
     finest = 100 * machine_epsilon(problem.X)
     if not finest <= accuracy < 1:
         raise ValueError(f"accuracy must lie in [{finest:.2g}, 1) for {problem.X.dtype}, got {accuracy}")
-    start_loss = float(problem.loss.mean(forward(network, problem.X).output, problem.Y))
+    start = forward(network, problem.X).output
+    allowed = accuracy * float(problem.loss.mean(start, problem.Y)) + 2 * problem.loss.rounding(start, problem.Y)
     tolerance = min(accuracy, 1e-3)
     while True:
         # a run that blows up overflows on its way to its outcome
@@ -66,8 +67,9 @@ def flow(
             tight = Integration(network, problem, tolerance, order=5).run(times, progress)
             kept = min(len(loose.states), len(tight.states))
             losses, error = _losses(network, problem, tight.states[:kept], loose.states[:kept])
-        reached = bool(np.all(error <= accuracy * start_loss)) and tight.outcome == loose.outcome
-        if reached or tolerance <= max(finest / 10, accuracy / _TIGHTENING**_ROUNDS):
+        reached = bool(np.all(error <= allowed)) and tight.outcome == loose.outcome
+        tightest = max(finest / 10, accuracy / _TIGHTENING**_ROUNDS)
+        if reached or tight.outcome == "too_many_steps" or tolerance <= tightest:
             break
     finite = int(np.argmin(np.append(np.isfinite(losses) & np.isfinite(error), False)))
     outcome = tight.outcome

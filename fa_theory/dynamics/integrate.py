@@ -14,20 +14,17 @@ import numpy as np
 from scipy.integrate import RK45
 
 from fa_theory.backend import Array, machine_epsilon, namespace
+from fa_theory.dynamics.kinks import Kink, kink_through, rounding_of_preactivations, touching_kinks
 from fa_theory.dynamics.passes import forward
 from fa_theory.dynamics.regimes import (
     Evaluation,
     Host,
-    Kink,
     Regime,
     UnresolvedKinkError,
     dormant_samples,
     evaluate,
     evaluate_sliding,
-    kink_through,
-    rounding_of_preactivations,
     starting_regime,
-    touching_kinks,
 )
 from fa_theory.dynamics.resolve import Layers, resolve
 from fa_theory.dynamics.surfaces import Place, Surfaces, first_hit, first_root, hermite, place, surfaces
@@ -36,7 +33,7 @@ from fa_theory.model import Network, Parameters, Problem
 
 Progress = Callable[[float], None]
 
-_MAX_STEPS = 200_000
+_MAX_STEPS = 50_000
 _STANDSTILL = 40
 _INSTANT = 1e-12
 _HORIZON = 1e-2

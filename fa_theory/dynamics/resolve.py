@@ -15,14 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fa_theory.backend import Array, machine_epsilon, to_numpy
-from fa_theory.dynamics.regimes import (
-    Kink,
-    Regime,
-    UnresolvedKinkError,
-    at_kinks,
-    evaluate,
-    fraction_jacobian,
-)
+from fa_theory.dynamics.kinks import Kink
+from fa_theory.dynamics.regimes import Regime, UnresolvedKinkError, at_kinks, evaluate, fraction_jacobian
 from fa_theory.model import Network, Problem
 
 Host = np.ndarray[Any, Any]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from fa_theory.backend import require_same_kind
 from fa_theory.dynamics.discrete import gradient_descent
 from fa_theory.dynamics.flow import flow
 from fa_theory.dynamics.integrate import Progress
 from fa_theory.dynamics.midpoint import implicit_midpoint
+from fa_theory.dynamics.passes import loss_of
 from fa_theory.dynamics.trajectory import Trajectory
 from fa_theory.model import Network, Problem
 
@@ -71,7 +74,7 @@ def simulate(
 
 
 def check_fit(network: Network, problem: Problem) -> None:
-    """Raise ValueError unless inputs, outputs, dtype and array library of network and problem agree."""
+    """Raise ValueError unless shapes, dtype and array library agree and the loss at the start is a finite number."""
     widths = network.widths
     if problem.X.shape[1] != widths[0]:
         raise ValueError(f"X must have {widths[0]} columns, one for each column of W1, got {problem.X.shape[1]}")
@@ -80,3 +83,7 @@ def check_fit(network: Network, problem: Problem) -> None:
             f"Y must have {widths[-1]} columns, one for each row of W{network.depth}, got {problem.Y.shape[1]}"
         )
     require_same_kind("X", problem.X, "W1", network.weights[0])
+    with np.errstate(over="ignore", invalid="ignore"):
+        loss = float(loss_of(network, problem))
+    if not np.isfinite(loss):
+        raise ValueError(f"weights and X must give a finite {problem.loss.name} loss at the start, got {loss}")

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fa_theory.backend import machine_epsilon, to_numpy
-from fa_theory.dynamics.regimes import Evaluation, Regime, dormant_samples, rounding_of_preactivations
+from fa_theory.dynamics.kinks import rounding_of_preactivations
+from fa_theory.dynamics.regimes import Evaluation, Regime, dormant_samples
 from fa_theory.model import Network
 
 Host = np.ndarray[Any, Any]

@@ -25,9 +25,7 @@ class Drift(NamedTuple):
     predicted: Array
 
 
-def bregman_drift(
-    network: Network, X: Array, errors: Array, step_size: Any
-) -> tuple[Network, tuple[Drift, ...]]:
+def bregman_drift(network: Network, X: Array, errors: Array, step_size: Any) -> tuple[Network, tuple[Drift, ...]]:
     """Take one step W_l <- W_l - eta F_l and return the network after it with the change of the neuron law.
 
     Parameters

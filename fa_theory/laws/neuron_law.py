@@ -14,9 +14,7 @@ def require_degree(network: Network) -> int:
     """Return the activation's degree p of homogeneity; raise ValueError if it has none."""
     degree = network.activation.degree
     if degree is None:
-        raise ValueError(
-            f"activation {network.activation.name} is not homogeneous, so there is no neuron law"
-        )
+        raise ValueError(f"activation {network.activation.name} is not homogeneous, so there is no neuron law")
     return degree
 
 
@@ -49,8 +47,7 @@ def neuron_law(network: Network) -> tuple[Array, ...]:
     """
     degree = require_degree(network)
     return tuple(
-        _squared_norms(network, layer) / 2
-        - degree * network.feedback[layer].potential(network.weights[layer + 1])
+        _squared_norms(network, layer) / 2 - degree * network.feedback[layer].potential(network.weights[layer + 1])
         for layer in layers_with_potential(network)
     )
 

@@ -34,7 +34,7 @@ def assess_bound(bound: Bound, trajectory: Trajectory) -> Verdict:
     relative = np.divide(slack, values, out=np.full_like(slack, -1.0), where=values > 0)
     margin = float(np.min(relative[later]))
     if np.any(slack < -tolerance):
-        worst = int(np.argmin(relative))
+        worst = int(np.argmin(slack + tolerance))
         detail = f"the loss exceeds the bound by {-slack[worst]:.3g} at t = {trajectory.t[worst]:.4g}"
         return Verdict(bound.id, "refuted", "float-checked", float(relative[worst]), detail)
     unsure = later & (slack < tolerance)

@@ -103,16 +103,10 @@ class TestLabels:
         assert data.Y.tolist() == [[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]
         assert data.targets == ("y=2", "y=10")
 
-    @given(
-        st.lists(st.sampled_from("abcde"), min_size=2, max_size=30).filter(
-            lambda labels: len(set(labels)) > 1
-        )
-    )
+    @given(st.lists(st.sampled_from("abcde"), min_size=2, max_size=30).filter(lambda labels: len(set(labels)) > 1))
     def test_one_hot_can_be_undone(self, tmp_path_factory, labels):
         path = tmp_path_factory.mktemp("labels") / "user.csv"
-        path.write_text(
-            "x,y\n" + "".join(f"{i},{label}\n" for i, label in enumerate(labels)), encoding="utf-8"
-        )
+        path.write_text("x,y\n" + "".join(f"{i},{label}\n" for i, label in enumerate(labels)), encoding="utf-8")
         data = make_dataset(read_csv(path), "y", "cross_entropy")
         assert [data.targets[k] for k in data.Y.argmax(axis=1)] == [f"y={label}" for label in labels]
         assert (data.Y.sum(axis=1) == 1.0).all()
@@ -123,12 +117,8 @@ class TestRows:
     def test_subset_is_kept_in_order_and_recorded(self):
         data = make_dataset(load_iris(), None, "squared", rows=[0, 1, 2, 149, 7, 7])
         assert data.transforms[0] == "kept 6 of 150 rows: 0-2, 149, 7, 7 (0-based)"
-        np.testing.assert_array_equal(
-            data.X, make_dataset(load_iris(), None, "squared").X[[0, 1, 2, 149, 7, 7]]
-        )
-        np.testing.assert_array_equal(
-            data.Y, make_dataset(load_iris(), None, "squared").Y[[0, 1, 2, 149, 7, 7]]
-        )
+        np.testing.assert_array_equal(data.X, make_dataset(load_iris(), None, "squared").X[[0, 1, 2, 149, 7, 7]])
+        np.testing.assert_array_equal(data.Y, make_dataset(load_iris(), None, "squared").Y[[0, 1, 2, 149, 7, 7]])
 
     def test_two_classes_left_of_three(self):
         data = make_dataset(load_iris(), "species", "logistic", rows=range(50, 150))
@@ -140,9 +130,7 @@ class TestRows:
 
     @pytest.mark.parametrize("row", [-1, 150])
     def test_rows_that_do_not_exist(self, row):
-        refused(
-            load_iris(), None, "squared", f"rows contains {row}; it must lie between 0 and 149", rows=[0, row]
-        )
+        refused(load_iris(), None, "squared", f"rows contains {row}; it must lie between 0 and 149", rows=[0, row])
 
     def test_no_rows(self):
         refused(load_iris(), None, "squared", "rows is empty", rows=[])
@@ -175,9 +163,7 @@ class TestStandardize:
     def test_the_record_is_enough_to_undo_it(self):
         plain = make_dataset(load_iris(), None, "logistic", rows=range(20, 90))
         data = make_dataset(load_iris(), None, "logistic", rows=range(20, 90), standardize=True)
-        pattern = re.compile(
-            r"standardised (\w+): subtracted mean (\S+), divided by standard deviation (\S+)"
-        )
+        pattern = re.compile(r"standardised (\w+): subtracted mean (\S+), divided by standard deviation (\S+)")
         found = [match.groups() for step in data.transforms if (match := pattern.fullmatch(step))]
         assert [name for name, _, _ in found] == list(data.features)
         means, scales = np.array([numbers for _, *numbers in found], dtype=float).T
@@ -211,17 +197,13 @@ class TestRefused:
 
     @pytest.mark.parametrize("value", ["rose", ""])
     def test_missing_text_value_lists_the_values(self, value):
-        reason = (
-            f"target column 'species' never has the value {value!r}; it has setosa, versicolor, virginica"
-        )
+        reason = f"target column 'species' never has the value {value!r}; it has setosa, versicolor, virginica"
         refused(load_iris(), f"species={value}", "logistic", reason)
 
     @pytest.mark.parametrize("value", ["4", "two"])
     def test_missing_numeric_value_lists_the_values(self, table, value):
         numbers = table("x,y\n" + "".join(f"1,{i}\n" for i in range(10, 21)))
-        reason = (
-            f"target column 'y' never has the value {value!r}; it has 10, 11, 12, 13, 14, 15, 16, 17, ..."
-        )
+        reason = f"target column 'y' never has the value {value!r}; it has 10, 11, 12, 13, 14, 15, 16, 17, ..."
         refused(numbers, f"y={value}", "logistic", reason)
 
     def test_more_than_two_labels_says_how(self):
@@ -235,9 +217,7 @@ class TestRefused:
     def test_constant_target(self, table, loss):
         refused(table("x,y\n1,7\n2,7\n"), "y", loss, "target column 'y' is constant (7)")
 
-    @pytest.mark.parametrize(
-        ("rows", "have"), [(range(50), "all rows"), (range(50, 60), "none of the rows kept")]
-    )
+    @pytest.mark.parametrize(("rows", "have"), [(range(50), "all rows"), (range(50, 60), "none of the rows kept")])
     def test_subset_with_one_label(self, rows, have):
         refused(
             load_iris(),
@@ -253,9 +233,7 @@ class TestRefused:
 
     def test_text_feature_of_user_data(self, table):
         text = table("x,color,y\n1,2,3\n4,red,6\n")
-        reason = (
-            "feature column 'color' is text (row 3: 'red'), and features must be numbers: remove the column"
-        )
+        reason = "feature column 'color' is text (row 3: 'red'), and features must be numbers: remove the column"
         refused(text, "y", "squared", reason)
 
     def test_number_with_underscore_is_named_as_the_text(self, table):

@@ -92,9 +92,7 @@ class TestAccepted:
         st.lists(
             st.tuples(
                 st.floats(allow_nan=False, allow_infinity=False),
-                st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1).map(
-                    lambda text: f"<{text}"
-                ),
+                st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1).map(lambda text: f"<{text}"),
             ),
             min_size=1,
         )

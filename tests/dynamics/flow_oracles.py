@@ -112,7 +112,7 @@ def field(weights, X, Y, matrices, thetas, direct=False):
 
 def leaky(slope):
     """phi' and phi by the sign of z."""
-    return lambda layer, z: (np.where(z > 0, 1.0, slope), np.where(z > 0, z, slope * z))
+    return lambda _, z: (np.where(z > 0, 1.0, slope), np.where(z > 0, z, slope * z))
 
 
 def loss_at(weights, X, Y, slope):

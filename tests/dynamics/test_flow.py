@@ -31,7 +31,7 @@ def test_two_layer_linear_flow_is_the_reduced_flow(seed, accuracy):
         return X @ ((W + np.outer(b, u)).T @ (V[0] + W @ u + 0.5 * b * (u @ u))) - y
 
     run = flow(network, problem, time=3.0, points=31, accuracy=accuracy)
-    oracle = solve_ivp(lambda t, u: -X.T @ errors(u) / 5, (0, 3), np.zeros(d), "DOP853", run.t, rtol=1e-13, atol=1e-13)
+    oracle = solve_ivp(lambda _, u: -X.T @ errors(u) / 5, (0, 3), np.zeros(d), "DOP853", run.t, rtol=1e-13, atol=1e-13)
     expected = np.asarray([0.5 * np.mean(errors(u) ** 2) for u in oracle.y.T])
     assert_error_is_honest(run, expected, accuracy, 1e-11 * run.loss[0])
     u = oracle.y[:, -1]

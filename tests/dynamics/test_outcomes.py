@@ -36,11 +36,13 @@ def test_a_flow_that_blows_up_ends_with_the_trajectory_so_far():
 
 
 def test_exponential_losses_overflow_into_an_outcome():
-    network = Network([[[1.0]], [[-1000.0]]], "linear", [ONE])
+    """exp(700) is a float, and no step from there is one: w = 1, v = -700 moves by exp(700)."""
+    network = Network([[[1.0]], [[-700.0]]], "linear", [ONE])
     for method in ("flow", "gd"):
         run = ft.simulate(network, Problem(ONE, [1.0], "exponential"), method=method, time=1.0, steps=10, step_size=1.0)
-        assert run.outcome in ("diverged", "stalled")
-        assert len(run.t) == len(run.loss) == len(run.states)
+        assert run.outcome in ("diverged", "stalled", "accuracy_not_reached")
+        assert len(run.t) == len(run.loss) == len(run.states) >= 1
+        assert np.all(np.isfinite(run.loss))
 
 
 @pytest.mark.parametrize("name", ["linear", "leaky_relu:0.2", "power:2"])

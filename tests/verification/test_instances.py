@@ -250,3 +250,30 @@ def test_progress_reaches_the_end():
     instance = instance_from_data(width=2, rows=range(5), run={"time": 0.5, "points": 3})
     run_instance(instance, seen.append)
     assert seen[-1] == 1.0
+
+
+def test_an_infinite_loss_at_the_start_is_refused():
+    X, Y = separable(17)
+    start = initialise("gaussian", (3, 4, 1), "linear", "fa")
+    network = ft.Network([1e3 * W for W in start.weights], "linear", start.matrices())
+    for method in ("flow", "gd", "sgd", "midpoint"):
+        with pytest.raises(ValueError, match="finite exponential loss at the start, got inf"):
+            ft.simulate(network, ft.Problem(X, Y, "exponential"), method=method)
+
+
+def test_a_start_that_does_not_move():
+    X, _ = separable(18)
+    network = ft.Network([np.zeros((2, 3)), np.zeros((1, 2))], "linear", [np.ones((2, 1))])
+    report = ft.verify(network, ft.Problem(X, np.zeros(12)), time=1.0, points=4)
+    assert report.trajectory.outcome == "completed"
+    assert np.all(report.trajectory.loss == 0)
+    assert verdicts(report)["descent"] == "undecided"  # the slack is zero
+    assert verdicts(report)["neuron-law"] == "holds"
+
+
+def test_a_flow_too_stiff_to_follow_ends_by_name(monkeypatch):
+    monkeypatch.setattr("fa_theory.dynamics.integrate._MAX_STEPS", 500)
+    X, Y = separable(19)
+    report = ft.verify(initialise("gaussian", (3, 2, 1), "linear", "fa"), ft.Problem(1e4 * X, Y), time=10.0, points=3)
+    assert report.trajectory.outcome == "too_many_steps"
+    assert len(report.trajectory.t) < 3
