@@ -44,8 +44,13 @@ app = typer.Typer(
     help="Verify the theory of feedback alignment: conservation laws and convergence bounds, against simulation.",
 )
 
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write what the table shows, and more, as JSON.")]
-SaveState = Annotated[Path | None, typer.Option("--save-state", help="Write the start state that was used (.npz).")]
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", help="Write what the table shows, and more, as JSON.", rich_help_panel="Output")
+]
+SaveState = Annotated[
+    Path | None,
+    typer.Option("--save-state", help="Write the start state that was used (.npz).", rich_help_panel="Output"),
+]
 
 
 @app.command()
@@ -56,7 +61,10 @@ def verify(
     json_file: JsonFile = None,
     save_state_file: SaveState = None,
     report: Annotated[
-        Path | None, typer.Option(help="Write a page with pictures (PNG, SVG, index.html) to this folder.")
+        Path | None,
+        typer.Option(
+            help="Write a page with pictures (PNG, SVG, index.html) to this folder.", rich_help_panel="Output"
+        ),
     ] = None,
 ) -> None:
     """Run an instance and judge every statement; without options, the standard suite over iris.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, get_type_hints
 
 import typer
 
@@ -35,52 +35,50 @@ class InstanceOptions(NamedTuple):
         typer.Option(help="Start state (.npz): X, Y, W1, W2, ..., B2, ..., optionally b1, ...", rich_help_panel=_DATA),
     ] = None
     rule: Annotated[
-        str | None, typer.Option(help="fa, sign-fa, adafa:K, backprop or dfa  [default: fa]", rich_help_panel=_MODEL)
+        str | None, typer.Option(help="fa, sign-fa, adafa:K, backprop or dfa (default fa)", rich_help_panel=_MODEL)
     ] = None
     activation: Annotated[
         str | None,
-        typer.Option(help="linear, relu, leaky_relu:A, power:K or tanh  [default: linear]", rich_help_panel=_MODEL),
+        typer.Option(help="linear, relu, leaky_relu:A, power:K or tanh (default linear)", rich_help_panel=_MODEL),
     ] = None
     loss: Annotated[
         str | None,
-        typer.Option(
-            help="squared, logistic, exponential or cross_entropy  [default: squared]", rich_help_panel=_MODEL
-        ),
+        typer.Option(help="squared, logistic, exponential or cross_entropy (default squared)", rich_help_panel=_MODEL),
     ] = None
     width: Annotated[
-        int | None, typer.Option(help="Neurons in each hidden layer  [default: 10]", rich_help_panel=_MODEL)
+        int | None, typer.Option(help="Neurons in each hidden layer (default 10)", rich_help_panel=_MODEL)
     ] = None
-    depth: Annotated[int | None, typer.Option(help="Layers of weights  [default: 2]", rich_help_panel=_MODEL)] = None
+    depth: Annotated[int | None, typer.Option(help="Layers of weights (default 2)", rich_help_panel=_MODEL)] = None
     biases: Annotated[
         bool | None, typer.Option("--biases", help="Train a bias in every layer.", rich_help_panel=_MODEL)
     ] = None
     init: Annotated[
-        str | None, typer.Option(help=f"{', '.join(INITIALISATIONS)}  [default: aligned]", rich_help_panel=_MODEL)
+        str | None, typer.Option(help=f"{', '.join(INITIALISATIONS)} (default aligned)", rich_help_panel=_MODEL)
     ] = None
     alignment: Annotated[
         float | None,
-        typer.Option(help="Total s = -sum C_i of an aligned start  [default: 1]", rich_help_panel=_MODEL),
+        typer.Option(help="Total s = -sum C_i of an aligned start (default 1)", rich_help_panel=_MODEL),
     ] = None
     seed: Annotated[
-        int | None, typer.Option(help="Seed of the start and of minibatches  [default: 0]", rich_help_panel=_MODEL)
+        int | None, typer.Option(help="Seed of the start and of minibatches (default 0)", rich_help_panel=_MODEL)
     ] = None
-    method: Annotated[str | None, typer.Option(help=f"{', '.join(METHODS)}  [default: flow]", rich_help_panel=_RUN)] = (
+    method: Annotated[str | None, typer.Option(help=f"{', '.join(METHODS)} (default flow)", rich_help_panel=_RUN)] = (
         None
     )
-    time: Annotated[float | None, typer.Option(help="End of the flow  [default: 10]", rich_help_panel=_RUN)] = None
+    time: Annotated[float | None, typer.Option(help="End of the flow (default 10)", rich_help_panel=_RUN)] = None
     steps: Annotated[
-        int | None, typer.Option(help="Steps of gd, sgd and midpoint  [default: 1000]", rich_help_panel=_RUN)
+        int | None, typer.Option(help="Steps of gd, sgd and midpoint (default 1000)", rich_help_panel=_RUN)
     ] = None
     step_size: Annotated[
-        float | None, typer.Option(help="Step size of gd, sgd and midpoint  [default: 0.01]", rich_help_panel=_RUN)
+        float | None, typer.Option(help="Step size of gd, sgd and midpoint (default 0.01)", rich_help_panel=_RUN)
     ] = None
     batch_size: Annotated[
-        int | None, typer.Option(help="Samples in a minibatch of sgd  [default: a tenth]", rich_help_panel=_RUN)
+        int | None, typer.Option(help="Samples in a minibatch of sgd (default a tenth)", rich_help_panel=_RUN)
     ] = None
-    points: Annotated[int | None, typer.Option(help="Recorded times  [default: 101]", rich_help_panel=_RUN)] = None
+    points: Annotated[int | None, typer.Option(help="Recorded times (default 101)", rich_help_panel=_RUN)] = None
     accuracy: Annotated[
         float | None,
-        typer.Option(help="Error in the loss to aim at, relative to the start  [default: 1e-8]", rich_help_panel=_RUN),
+        typer.Option(help="Error in the loss to aim at, relative to the start (default 1e-8)", rich_help_panel=_RUN),
     ] = None
 
     @property
@@ -141,7 +139,7 @@ def with_instance_options(command: Callable[..., None]) -> Callable[..., None]:
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
         for (name, default), annotation in zip(
             InstanceOptions._field_defaults.items(),
-            inspect.get_annotations(InstanceOptions, eval_str=True).values(),
+            get_type_hints(InstanceOptions, include_extras=True).values(),
             strict=True,
         )
     ]

@@ -293,6 +293,16 @@ def test_help_names_every_option_and_an_example(capsys, monkeypatch):
     ):
         assert option in out
     assert "Example:" in out
+    for meaning in (
+        "embedded iris",
+        "leaky_relu:A",
+        "fa, sign-fa, adafa:K",
+        "(default 10)",
+        "aligned, small",
+        "Recorded times",
+    ):
+        assert meaning in out
+    assert "--no-standardize" not in out
 
 
 def test_version(capsys):
