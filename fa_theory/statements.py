@@ -95,8 +95,8 @@ STATEMENTS = {
             "Aligned starts descend",
             "paper",
             "Two layers, scalar output, degree one: if all C_i <= 0 at the start (linear: if their sum is), the loss "
-            "never increases, for any data and loss, and alignment dominates with c = min |C_i| / |M_i|^2 (FA, "
-            "sign-FA). The paper claims convergence under alignment dominance; this form of it is the project's.",
+            "never increases, for any data and loss; if all C_i <= 0, alignment dominates with c = min |C_i| / |M_i|^2 "
+            "(FA, sign-FA). The paper claims convergence under alignment dominance; this form is the project's.",
             _FLOAT,
         ),
         Statement(

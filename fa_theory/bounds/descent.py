@@ -31,7 +31,8 @@ def descent(network: Network, problem: Problem) -> Bound:
 
     Notes
     -----
-    Statement descent (own). For linear networks sum_i C_i <= 0 is enough, as all g_i agree.
+    Statement descent (alignment dominance: paper; form and constants: own). For
+    linear networks sum_i C_i <= 0 is enough, as all g_i agree.
     """
     alignment = assume.initial_alignment(network)
     judged = [

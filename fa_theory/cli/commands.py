@@ -242,7 +242,8 @@ def main(arguments: list[str] | None = None) -> None:
         print("interrupted: nothing was finished, nothing was written", file=sys.stderr)
         status = INTERRUPTED
     except _UsageError as error:
-        print(f"fa-theory: {error.format_message()}", file=sys.stderr)
+        if error.format_message():  # empty where only the help was asked for
+            print(f"fa-theory: {error.format_message()}", file=sys.stderr)
         status = REFUSED
     except (ValueError, TypeError, ArithmeticError, OSError) as error:
         print(f"fa-theory: {error}", file=sys.stderr)

@@ -89,35 +89,37 @@ def gradient_descent(
     batches = None if batch_size is None else minibatches(problem.n_samples, batch_size, seed)
     times, losses, errors, states, slopes = [], [], [], [], []
     outcome, parameters, n_steps = "completed", network.parameters, 0
-    for step in range(steps + 1):
-        if not all(_bounded(W) for W in parameters.weights):
-            outcome = "diverged"
-            break
-        now = network.with_parameters(parameters)
-        passed = forward(now, problem.X)
-        if step in record_at:
-            loss = float(problem.loss.mean(passed.output, problem.Y))
-            if not np.isfinite(loss):
+    # a run that diverges may overflow before it is given up
+    with np.errstate(over="ignore", invalid="ignore"):
+        for step in range(steps + 1):
+            if not all(_bounded(W) for W in parameters.weights):
                 outcome = "diverged"
                 break
-            times.append(step * step_size)
-            losses.append(loss)
-            errors.append(problem.loss.rounding(passed.output, problem.Y) * np.sqrt(1 + step))
-            states.append(parameters)
-            slopes.append(passed.slopes)
-            if progress is not None and steps:
-                progress(step / steps)
-        if step == steps:
-            break
-        labels = problem.Y
-        if batches is not None:
-            chosen = xp.asarray(next(batches))
-            labels = xp.take(problem.Y, chosen, axis=0)
-            passed = forward(now, xp.take(problem.X, chosen, axis=0))
-        parameters = take_step(
-            parameters, update_directions(now, passed, problem.loss.derivative(passed.output, labels)), step_size
-        )
-        n_steps += 1
+            now = network.with_parameters(parameters)
+            passed = forward(now, problem.X)
+            if step in record_at:
+                loss = float(problem.loss.mean(passed.output, problem.Y))
+                if not np.isfinite(loss):
+                    outcome = "diverged"
+                    break
+                times.append(step * step_size)
+                losses.append(loss)
+                errors.append(problem.loss.rounding(passed.output, problem.Y) * np.sqrt(1 + step))
+                states.append(parameters)
+                slopes.append(passed.slopes)
+                if progress is not None and steps:
+                    progress(step / steps)
+            if step == steps:
+                break
+            labels = problem.Y
+            if batches is not None:
+                chosen = xp.asarray(next(batches))
+                labels = xp.take(problem.Y, chosen, axis=0)
+                passed = forward(now, xp.take(problem.X, chosen, axis=0))
+            parameters = take_step(
+                parameters, update_directions(now, passed, problem.loss.derivative(passed.output, labels)), step_size
+            )
+            n_steps += 1
     return Trajectory(
         network=network,
         problem=problem,

@@ -90,7 +90,7 @@ def dissipation(network: Network, problem: Problem, slopes: tuple[Array, ...] | 
     )
     rate = xp.sum(errors * tangents(network, passed, velocity)[-1]) / problem.n_samples
     feedback_size = magnitudes(network, passed, errors)
-    gradient_size = magnitudes(network, passed, errors, tuple(W.T for W in network.weights[1:]))
+    gradient_size = magnitudes(network, passed, errors, of_gradients=True)
     layers = tuple(
         LayerSplit(
             float(inner(slope, slope, layer)),

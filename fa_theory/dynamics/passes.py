@@ -82,9 +82,15 @@ def backward(network: Network, passed: ForwardPass, errors: Array, matrices: tup
     matrices : tuple of arrays
         M_2, ..., M_L, as `Network.matrices` or the transposed weights give them.
     """
+    return _signals(passed, errors, matrices, tuple(rule.direct for rule in network.feedback))
+
+
+def _signals(
+    passed: ForwardPass, errors: Array, matrices: tuple[Array, ...], direct: tuple[bool, ...]
+) -> tuple[Array, ...]:
     signals = [errors]
-    for layer in range(network.depth - 2, -1, -1):
-        above = errors if network.feedback[layer].direct else signals[0]
+    for layer in range(len(matrices) - 1, -1, -1):
+        above = errors if direct[layer] else signals[0]
         signals.insert(0, (above @ matrices[layer].T) * passed.slopes[layer])
     return tuple(signals)
 
@@ -119,22 +125,22 @@ def update_directions(
 def gradients(network: Network, passed: ForwardPass, errors: Array) -> Parameters:
     """Return the true gradients G_l of the objective: `update_directions` with M = W^T in every layer."""
     matrices = tuple(W.T for W in network.weights[1:])
-    signals = [errors]
-    for layer in range(network.depth - 2, -1, -1):
-        signals.insert(0, (signals[0] @ matrices[layer].T) * passed.slopes[layer])
-    return _directions(network, passed, tuple(signals))
+    return _directions(network, passed, _signals(passed, errors, matrices, (False,) * len(matrices)))
 
 
-def magnitudes(
-    network: Network, passed: ForwardPass, errors: Array, matrices: tuple[Array, ...] | None = None
-) -> Parameters:
-    """Return the update directions with every term replaced by its absolute value: the scale of rounding in them."""
-    if matrices is None:
-        matrices = network.matrices()
+def magnitudes(network: Network, passed: ForwardPass, errors: Array, *, of_gradients: bool = False) -> Parameters:
+    """Return the update directions, or the gradients, with every term replaced by its absolute value.
+
+    This is the scale of rounding in them.
+    """
+    if of_gradients:
+        matrices, direct = tuple(W.T for W in network.weights[1:]), (False,) * (network.depth - 1)
+    else:
+        matrices, direct = network.matrices(), tuple(rule.direct for rule in network.feedback)
     absolute = ForwardPass(
         tuple(abs(h) for h in passed.inputs), passed.preactivations, tuple(abs(s) for s in passed.slopes)
     )
-    signals = backward(network, absolute, abs(errors), tuple(abs(M) for M in matrices))
+    signals = _signals(absolute, abs(errors), tuple(abs(M) for M in matrices), direct)
     return _directions(network, absolute, signals)
 
 

@@ -78,7 +78,7 @@ class Trajectory:
         Weights and biases at those times.
     shadow : tuple of Parameters
         The same from a run at a looser tolerance; what they differ by estimates the integrator's error in any function
-        of the state. For discrete steps, the states themselves.
+        of the state. For gd, sgd and midpoint, the states themselves.
     slopes : tuple
         phi' used at those times for each hidden layer, (N, n_l); it matters where the flow slides along a kink.
         Empty where the activation has no kink.
@@ -130,8 +130,8 @@ class Trajectory:
         values : array, (P, ...)
             The quantity at each recorded time.
         uncertainty : array, (P, ...)
-            An estimate of its error: the difference to the looser run, plus rounding that grows with the number of
-            steps times the size of the quantity.
+            An estimate of the integrator's error in it: the difference to the looser run (zero where there is none).
+            Rounding, `rounding` times the size of the quantity's terms, comes on top.
         """
         values = np.stack([to_numpy(quantity(self.network.with_parameters(state))) for state in self.states])
         shadow = np.stack([to_numpy(quantity(self.network.with_parameters(state))) for state in self.shadow])

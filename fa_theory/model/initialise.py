@@ -70,6 +70,8 @@ def initialise(
     phi = as_activation(activation_name)
     if kind == "aligned" and phi.degree is None:
         raise ValueError(f"an aligned start needs a homogeneous activation, got {phi.name}; use init small or gaussian")
+    if seed < 0:
+        raise ValueError(f"seed must be a whole number >= 0, got {seed}")
     rng = np.random.default_rng(seed)
     shapes = list(zip(widths[1:], widths[:-1], strict=True))
     gaussian = [rng.standard_normal((n, fan_in)) / np.sqrt(fan_in) for n, fan_in in shapes]

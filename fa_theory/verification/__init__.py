@@ -1,6 +1,6 @@
 """Judgement: assumptions, verdicts, reports and the standard suite."""
 
-from fa_theory.verification.bounded import assess_bound, assess_descent, smallest_dominance
+from fa_theory.verification.bounded import assess_bound, assess_descent
 from fa_theory.verification.conserved import (
     LawDrift,
     assess_matrix_law,
@@ -11,6 +11,7 @@ from fa_theory.verification.conserved import (
     neuron_law_drift,
     projection_law_drift,
 )
+from fa_theory.verification.dominance import Dominance, dominance_along
 from fa_theory.verification.identities import assess_bregman_drift, assess_dissipation_split, assess_neuron_identity
 from fa_theory.verification.instance import Instance, instance_from_data, instance_from_state
 from fa_theory.verification.report import Report, bound_json, describe, run_instance, trajectory_json, verify
@@ -19,6 +20,7 @@ from fa_theory.verification.verdict import VERDICTS, Verdict
 
 __all__ = [
     "VERDICTS",
+    "Dominance",
     "Instance",
     "LawDrift",
     "Report",
@@ -34,6 +36,7 @@ __all__ = [
     "assess_projection_law",
     "bound_json",
     "describe",
+    "dominance_along",
     "instance_from_data",
     "instance_from_state",
     "law_drift",
@@ -42,7 +45,6 @@ __all__ = [
     "projection_law_drift",
     "run_instance",
     "run_suite",
-    "smallest_dominance",
     "standard_suite",
     "summarise",
     "trajectory_json",

@@ -6,7 +6,8 @@ import numpy as np
 
 from fa_theory.backend import machine_epsilon
 from fa_theory.bounds import Bound
-from fa_theory.dynamics import Trajectory, dissipation
+from fa_theory.dynamics import Trajectory
+from fa_theory.verification.dominance import dominance_along
 from fa_theory.verification.verdict import Verdict, first_failure, not_applicable, yes_or_no
 
 
@@ -40,7 +41,10 @@ def assess_bound(bound: Bound, trajectory: Trajectory) -> Verdict:
     unsure = later & (slack < tolerance)
     if np.any(unsure):
         first = trajectory.t[unsure][0]
-        detail = f"from t = {first:.4g} on the error estimate {np.max(tolerance[unsure]):.2e} exceeds the slack"
+        detail = (
+            f"at {int(np.sum(unsure))} times, first t = {first:.4g}, the error estimate (up to "
+            f"{np.max(tolerance[unsure]):.2e}) exceeds the slack"
+        )
         return Verdict(bound.id, "undecided", "float-checked", margin, detail)
     detail = f"{int(np.sum(later))} times{_tightness(bound, trajectory, values)}"
     if trajectory.outcome != "completed":
@@ -67,7 +71,7 @@ def assess_descent(bound: Bound, trajectory: Trajectory) -> Verdict:
         worst = int(np.argmax(rise))
         detail = f"the loss rises by {rise[worst]:.3g} between t = {trajectory.t[worst]:.4g} and the next recorded time"
         return Verdict(bound.id, "refuted", "float-checked", -float(rise[worst]) / float(trajectory.loss[0]), detail)
-    measured = smallest_dominance(trajectory)
+    measured = dominance_along(trajectory).feedback
     detail = "never rises" + (
         f"; dominance <G,F>/|F|^2 at least {measured:.4g} along the run" if measured is not None else ""
     )
@@ -79,18 +83,3 @@ def assess_descent(bound: Bound, trajectory: Trajectory) -> Verdict:
         if measured < predicted * (1 - gap) - allowed:
             return Verdict(bound.id, "refuted", "float-checked", measured / predicted - 1, detail)
     return Verdict(bound.id, verdict.verdict, verdict.evidence, verdict.margin, detail)
-
-
-def smallest_dominance(trajectory: Trajectory) -> float | None:
-    """Return the smallest <G_l, F_l> / |F_l|^2 over hidden layers and recorded times (None if all F_l are zero).
-
-    Layers whose F_l is zero up to rounding (its terms cancel to a millionth of the precision) are left out.
-    """
-    smallest: float | None = None
-    eps = machine_epsilon(trajectory.problem.X)
-    for k in range(len(trajectory.t)):
-        split = dissipation(trajectory.network_at(k), trajectory.problem, trajectory.slopes_at(k))
-        for layer in split.layers[:-1]:
-            if layer.dominance is not None and layer.feedback > (1e6 * eps) ** 2 * layer.feedback_size:
-                smallest = layer.dominance if smallest is None else min(smallest, layer.dominance)
-    return smallest

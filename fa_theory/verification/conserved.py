@@ -79,7 +79,6 @@ def law_drift(
 
 
 def _judge(statement: str, drift: LawDrift, trajectory: Trajectory, remark: str = "") -> Verdict:
-    worst = int(np.argmax(drift.drift - drift.tolerance))
     ratio = np.divide(drift.drift, drift.tolerance, out=np.zeros_like(drift.drift), where=drift.tolerance > 0)
     worst = int(np.argmax(np.where(drift.tolerance > 0, ratio, np.where(drift.drift > 0, np.inf, 0.0))))
     detail = f"largest drift {np.max(drift.drift):.2e} of {drift.size:.3g}, tolerance {drift.tolerance[-1]:.2e}{remark}"

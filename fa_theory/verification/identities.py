@@ -16,6 +16,7 @@ from fa_theory.laws import (
     neuron_identity,
 )
 from fa_theory.model import Network, PotentialFeedback, Problem
+from fa_theory.verification.dominance import Dominance, dominance_along
 from fa_theory.verification.verdict import Verdict, first_failure, judge_deviation, not_applicable, yes_or_no
 
 _EXACT_STEPS = 2
@@ -42,7 +43,8 @@ def assess_neuron_identity(trajectory: Trajectory) -> Verdict:
         errors = problem.loss.derivative(forward(now, problem.X, slopes).output, problem.Y)
         for identity in neuron_identity(now, problem.X, errors, slopes):
             gap, size = to_numpy(abs(identity.left - identity.right)), to_numpy(identity.size)
-            worst = max(worst, float(np.max(np.divide(gap, size, out=np.zeros_like(gap), where=size > 0))))
+            relative = np.divide(gap, size, out=np.where(np.isfinite(size), 0.0, np.nan), where=size > 0)
+            worst = float(np.maximum(worst, np.max(relative)))  # keeps NaN, unlike Python's max
     detail = f"largest relative gap {worst:.2e} over {len(trajectory.t)} states, rounding {allowed:.2e}"
     if len(layers_with_potential(network)) < network.depth - 1:
         detail += "; last hidden layer only (direct feedback)"
@@ -53,17 +55,25 @@ def assess_dissipation_split(trajectory: Trajectory) -> Verdict:
     """Judge statement dissipation-split at every recorded state against a forward-mode derivative of the loss."""
     network, problem = trajectory.network, trajectory.problem
     allowed = _rounding(network, problem)
-    worst, negative = 0.0, 0
+    worst = 0.0
     for k in range(len(trajectory.t)):
         split = dissipation(trajectory.network_at(k), problem, trajectory.slopes_at(k))
-        if split.size > 0:
-            worst = max(worst, abs(split.rate - split.predicted_rate) / split.size)
-        negative += any(layer.alignment < 0 for layer in split.layers[:-1])
+        if split.size != 0:
+            worst = float(np.maximum(worst, abs(split.rate - split.predicted_rate) / split.size))
     detail = (
         f"largest relative gap {worst:.2e} over {len(trajectory.t)} states, rounding {allowed:.2e}; "
-        f"alignment fails at {negative}"
+        f"{_in_words(dominance_along(trajectory))}"
     )
     return judge_deviation("dissipation-split", worst, allowed, detail)
+
+
+def _in_words(dominance: Dominance) -> str:
+    constants = (("|F|^2", dominance.feedback), ("|G|^2", dominance.gradient))
+    found = ", ".join(f"{constant:.4g} {size}" for size, constant in constants if constant is not None)
+    if not dominance.failures:
+        return f"<G,F> at least {found}" if found else "F = 0 in every hidden layer"
+    first, last = dominance.failures[0], dominance.failures[-1]
+    return f"alignment fails at {len(dominance.failures)} times from t = {first:.4g} to {last:.4g}, <G,F> >= {found}"
 
 
 def assess_bregman_drift(network: Network, problem: Problem, step_size: float, seed: int) -> Verdict:
@@ -82,7 +92,7 @@ def assess_bregman_drift(network: Network, problem: Problem, step_size: float, s
     exact, eta = exact_network(network), exact_number(step_size)
     batches = minibatches(problem.n_samples, min(_EXACT_BATCH, problem.n_samples), seed)
     xp = namespace(problem.X)
-    wrong, compared = 0, 0
+    wrong, compared, steps = 0, 0, 0
     for _ in range(_EXACT_STEPS):
         chosen = xp.asarray(next(batches))
         X = exact_array(xp.take(problem.X, chosen, axis=0))
@@ -95,9 +105,10 @@ def assess_bregman_drift(network: Network, problem: Problem, step_size: float, s
         if not np.all(np.isfinite(errors)):
             break
         exact, drifts = bregman_drift(exact, X, exact_array(errors), eta)
+        steps += 1
         for drift in drifts:
             wrong += int(np.sum(drift.observed != drift.predicted))
             compared += len(drift.observed)
     verdict = "undecided" if compared == 0 else "refuted" if wrong else "holds"
-    detail = f"{compared} equations over {_EXACT_STEPS} SGD steps of size {step_size:g} in rationals, {wrong} unequal"
+    detail = f"{compared} equations over {steps} SGD steps of size {step_size:g} in rationals, {wrong} unequal"
     return Verdict("bregman-drift", verdict, "exact" if compared else None, -1.0 if wrong else 1.0, detail)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from fa_theory.bounds import BOUNDS, Bound
 from fa_theory.dynamics import OUTCOMES, Progress, Trajectory, simulate
 from fa_theory.model import Network, Problem
@@ -60,19 +62,22 @@ def run_instance(instance: Instance, progress: Progress | None = None) -> Report
     network, problem = instance.network, instance.problem
     trajectory = simulate(network, problem, progress=progress, **instance.run)
     bounds = tuple(calculate(network, problem) for calculate in BOUNDS)
-    step_size = float(instance.run.get("step_size", 0.1))
-    verdicts = [
-        assess_neuron_identity(trajectory),
-        assess_neuron_law(trajectory),
-        assess_matrix_law(trajectory),
-        assess_projection_law(trajectory),
-        assess_bregman_drift(network, problem, step_size, int(instance.run.get("seed", 0))),
-        assess_dissipation_split(trajectory),
-        *(
-            assess_descent(bound, trajectory) if bound.id == "descent" else assess_bound(bound, trajectory)
-            for bound in bounds
-        ),
-    ]
+    # a flow has no step size, and any will do
+    step_size = float(trajectory.options.get("step_size", 0.1))
+    # near the end of a run that diverges squares may overflow; what is then not a number is undecided
+    with np.errstate(over="ignore", invalid="ignore"):
+        verdicts = [
+            assess_neuron_identity(trajectory),
+            assess_neuron_law(trajectory),
+            assess_matrix_law(trajectory),
+            assess_projection_law(trajectory),
+            assess_bregman_drift(network, problem, step_size, int(instance.run.get("seed", 0))),
+            assess_dissipation_split(trajectory),
+            *(
+                assess_descent(bound, trajectory) if bound.id == "descent" else assess_bound(bound, trajectory)
+                for bound in bounds
+            ),
+        ]
     return Report(instance, trajectory, bounds, tuple(verdicts))
 
 

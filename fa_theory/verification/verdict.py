@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 
 from fa_theory.bounds import Assumption
 
@@ -60,8 +61,11 @@ def first_failure(*assumptions: Assumption) -> Assumption | None:
 def judge_deviation(statement: str, deviation: float, tolerance: float, detail: str) -> Verdict:
     """Judge something that should vanish: within its tolerance it holds, beyond ten times that it is refuted.
 
-    The tolerance is itself an estimate, so that a deviation in between leaves the statement undecided.
+    The tolerance is itself an estimate, so that a deviation in between leaves the statement undecided; so does one that
+    is not a number because the quantity overflowed.
     """
+    if not isfinite(deviation) or not isfinite(tolerance):
+        return Verdict(statement, "undecided", None, None, f"the quantity overflows; {detail}")
     verdict = "holds" if deviation <= tolerance else "undecided" if deviation <= 10 * tolerance else "refuted"
     margin = 1.0 - deviation / tolerance if tolerance > 0 else (1.0 if deviation == 0 else -1.0)
     return Verdict(statement, verdict, "float-checked", margin, detail)

@@ -264,7 +264,7 @@ def alignment_along(trajectory: Trajectory) -> tuple[Host, Host]:
     """
     shape = len(trajectory.t), trajectory.network.depth - 1
     cosines, fails = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
-    # F's terms may cancel; what is left below a millionth of the precision has no direction
+    # F's terms may cancel; what is left below a million times their rounding has no direction
     cancelled = (1e6 * machine_epsilon(trajectory.problem.X)) ** 2
     for k in range(shape[0]):
         split = dissipation(trajectory.network_at(k), trajectory.problem, trajectory.slopes_at(k))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fa_theory.bounds import BOUNDS, Bound, descent
 from fa_theory.dynamics import dissipation
 from fa_theory.model import AdaptiveFeedback, DirectFeedback, Network, PotentialFeedback, Problem
-from fa_theory.verification import assess_descent, smallest_dominance
+from fa_theory.verification import assess_descent, dominance_along
 
 ACTIVATIONS = ("linear", "relu", "leaky_relu:0.3")
 
@@ -32,7 +32,7 @@ def test_never_rises_and_dominance_is_as_promised(seed, n_samples, width, rule, 
     assert bound.applicable, bound.failed
     verdict = assess_descent(bound, trajectory)
     assert verdict.verdict in ("holds", "undecided"), verdict
-    measured = smallest_dominance(trajectory)
+    measured = dominance_along(trajectory).feedback
     if measured is not None and "dominance" in bound.constants:
         assert measured >= bound.constants["dominance"] * (1 - 1e-6)
 
@@ -86,7 +86,10 @@ def test_dominance_is_not_promised_without_alignment_or_for_adafa():
 def test_measured_dominance_at_one_state_by_hand():
     # x = 1, y = 0, w = 1, v = 2, B = 4: g = e = 2, G = v g = 4, F = B g = 8, so <G, F> / |F|^2 = 1/2
     network, problem = Network([[[1.0]], [[2.0]]], "linear", [[[4.0]]]), Problem([[1.0]], [0.0])
-    assert smallest_dominance(run(network, problem, time=0.0)) == 0.5
+    measured = dominance_along(run(network, problem, time=0.0))
+    assert measured.feedback == 0.5
+    assert measured.gradient == 2.0  # <G, F> / |G|^2 = 32 / 16
+    assert measured.failures == ()
     assert dissipation(network, problem).layers[0].alignment == 32.0
 
 
@@ -168,7 +171,7 @@ def test_a_loss_that_rises_between_two_times_is_refuted():
 def test_a_promise_of_more_dominance_than_there_is_is_refuted():
     network, problem = aligned(1, 2, 2), regression(1, 2, 2)
     bound, trajectory = descent(network, problem), run(network, problem, time=1.0)
-    measured = smallest_dominance(trajectory)
+    measured = dominance_along(trajectory).feedback
     promised = replace(bound, constants={**bound.constants, "dominance": 1.01 * measured})
     assert assess_descent(promised, trajectory).verdict == "refuted"
 

@@ -1,0 +1,120 @@
+"""Arguments out of range, and the rarer remarks and outcomes."""
+
+import numpy as np
+import pytest
+
+import fa_theory as ft
+from fa_theory.cli import main
+from fa_theory.model import initialise, save_state
+
+
+def small(rule="fa", widths=(2, 3, 1), activation="linear"):
+    X = np.array([[1.0, 0.5], [-0.5, 1.0], [0.25, -1.0]])
+    Y = np.ones((3, widths[-1]))
+    return initialise("gaussian", widths, activation, rule, seed=1), ft.Problem(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"method": "adam"}, "method must be one of"),
+        ({"method": "gd", "steps": -1}, "steps must be"),
+        ({"method": "gd", "steps": 1.5}, "steps must be"),
+        ({"method": "gd", "step_size": 0.0}, "step_size must be"),
+        ({"method": "gd", "step_size": np.inf}, "step_size must be"),
+        ({"method": "gd", "points": 1}, "points must be"),
+        ({"method": "sgd", "batch_size": 4}, "batch_size must lie in"),
+        ({"method": "midpoint", "steps": -1}, "steps must be"),
+        ({"method": "midpoint", "step_size": -1.0}, "step_size must be"),
+        ({"method": "midpoint", "points": 1}, "points must be"),
+        ({"time": np.nan}, "time must be"),
+        ({"points": 1}, "points must be"),
+        ({"accuracy": 1.0}, "accuracy must lie in"),
+        ({"accuracy": 1e-17}, "accuracy must lie in"),
+    ],
+)
+def test_an_argument_out_of_range_is_named_with_its_value(options, named):
+    network, problem = small()
+    with pytest.raises(ValueError, match=named) as error:
+        ft.simulate(network, problem, **options)
+    value = next(v for k, v in options.items() if k in named) if any(k in named for k in options) else ""
+    assert str(value) in str(error.value)
+
+
+def test_progress_of_a_discrete_run():
+    network, problem = small()
+    seen = []
+    ft.simulate(network, problem, method="gd", steps=4, points=5, progress=seen.append)
+    assert seen == [0.0, 0.25, 0.5, 0.75, 1.0]
+
+
+def test_deep_direct_feedback_is_judged_on_its_last_hidden_layer():
+    network, problem = small("dfa", (2, 3, 3, 1))
+    report = ft.verify(network, problem, time=0.5, points=3)
+    for statement in ("neuron-identity", "neuron-law"):
+        assert report.verdict(statement).verdict == "holds"
+        assert "last hidden layer only" in report.verdict(statement).detail
+
+
+def test_exact_steps_that_outgrow_floats_are_counted_as_far_as_they_went():
+    """x = w = v = 1, y = 0, B = 1: the first step of 1e200 leaves weights of -1e200, whose output no float can hold."""
+    network = ft.Network([[[1.0]], [[1.0]]], "linear", [[[1.0]]])
+    report = ft.verify(network, ft.Problem([[1.0]], [0.0]), method="gd", steps=0, step_size=1e200)
+    verdict = report.verdict("bregman-drift")
+    assert (verdict.verdict, verdict.evidence) == ("holds", "exact")
+    assert "1 equations over 1 SGD steps" in verdict.detail
+
+
+def test_a_quantity_that_overflows_is_undecided():
+    network = ft.Network([1e25 * np.eye(2)] * 4, "linear", "backprop")
+    report = ft.verify(network, ft.Problem(np.eye(2), np.eye(2)), method="gd", steps=1, step_size=1e-300)
+    verdict = report.verdict("dissipation-split")
+    assert (verdict.verdict, verdict.margin) == ("undecided", None)
+    assert "overflows" in verdict.detail
+
+
+def test_dominance_is_reported_in_both_forms_with_its_failures():
+    """x = 1, y = 0, w = 1, v = 2: e = 2, G_1 = v e = 4 and F_1 = B e; B = -1 points away from the gradient."""
+    for feedback, expected in ((1.0, "<G,F> at least 2 |F|^2, 0.5 |G|^2"), (-1.0, "alignment fails at 1 times")):
+        network = ft.Network([[[1.0]], [[2.0]]], "linear", [[[feedback]]])
+        report = ft.verify(network, ft.Problem([[1.0]], [0.0]), time=0.0)
+        assert expected in report.verdict("dissipation-split").detail
+
+
+def test_a_midpoint_run_whose_halved_run_fails_does_not_count_as_completed():
+    rng = np.random.default_rng(35)
+    problem = ft.Problem(2 * rng.standard_normal((3, 2)), 3 * rng.standard_normal(3))
+    network = initialise("gaussian", (2, 2, 1), "leaky_relu:0.2", "fa", seed=35)
+    run = ft.simulate(network, problem, method="midpoint", steps=5, step_size=0.2)
+    assert (run.outcome == "completed") == (len(run.t) == 6)
+
+
+def test_the_midpoint_error_estimate_is_the_error(tmp_path):
+    network, problem = small()
+    options = {"points": 6, "steps": 50, "step_size": 0.02}
+    run = ft.simulate(network, problem, method="midpoint", **options)
+    exact = ft.simulate(network, problem, time=1.0, points=6, accuracy=1e-11)
+    error = abs(run.loss - exact.loss)[1:]
+    assert np.all(error <= 1.05 * run.error[1:])
+    assert np.all(error >= 0.9 * run.error[1:])
+
+
+def test_a_negative_seed_is_refused_by_name():
+    with pytest.raises(ValueError, match="seed must be a whole number >= 0, got -1"):
+        initialise("gaussian", (2, 3, 1), seed=-1)
+
+
+def test_a_flow_that_is_not_unique_says_so(tmp_path, capsys):
+    """THEORY's example: x = +-1, y = (1, 1/2), w = 0, v = b = 1, a = 0.2 has several solutions."""
+    network = ft.Network([[[0.0]], [[1.0]]], "leaky_relu:0.2", [[[1.0]]])
+    problem = ft.Problem([[1.0], [-1.0]], [1.0, 0.5])
+    save_state(tmp_path / "s.npz", network, problem)
+    arguments = ["--state", str(tmp_path / "s.npz"), "--activation", "leaky_relu:0.2", "--time", "1", "--points", "3"]
+    with pytest.raises(SystemExit) as stop:
+        main(["simulate", *arguments])
+    assert stop.value.code == 0
+    assert "not unique" in capsys.readouterr().out
+    report = ft.verify(network, problem, time=1.0, points=3)
+    assert not report.trajectory.unique
+    assert "not unique" in report.verdict("neuron-law").detail
+    assert report.verdict("neuron-law").verdict == "holds"
