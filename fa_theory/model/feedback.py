@@ -2,7 +2,7 @@
 
 A rule stands between hidden layer l (n_l neurons) and the weight W = W_{l+1} of shape (n_{l+1}, n_l) above it.
 ``matrix(W)`` is M of shape (n_l, n_{l+1}); ``potential(W)`` holds Psi_i(W[:, i]) for every hidden neuron i, with
-M[i, :] = grad Psi_i. This pair is all that the theory needs to know of a rule (THEORY: neuron-law).
+M[i, :] = grad Psi_i. This pair is all that the theory needs to know of a rule (statement neuron-law).
 """
 
 # ruff: noqa: ARG002 - all rules share one signature
@@ -179,7 +179,7 @@ class AdaptiveFeedback:
 class DirectFeedback:
     """Direct feedback alignment (DFA): delta_l = (B_l e) * phi'(z_l) with B_l fixed, (n_l, m).
 
-    The last hidden layer is FA and has FA's potential. Deeper layers have none (THEORY: dfa-law).
+    The last hidden layer is FA and has FA's potential. Deeper layers have none (statement dfa-law).
     """
 
     B: Array

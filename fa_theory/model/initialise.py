@@ -37,7 +37,7 @@ def initialise(
     kind : {"aligned", "small", "zero", "gaussian"}
         ``gaussian``: W_l normal with variance 1 / n_{l-1}. ``small``: a hundredth of that. ``zero``: W_l = 0.
         ``aligned``: every C_i = 1/2 |w_i|^2 - p Psi_i(v_i) equals -alignment / n_l, so that all C_i <= 0 and each
-        hidden layer's s = sum_i -C_i is `alignment` (THEORY: descent, *aligned initialisation*). W_1 is normal with
+        hidden layer's s = sum_i -C_i is `alignment` (statement descent, *aligned initialisation*). W_1 is normal with
         E |w_i|^2 = alignment / n_1; the columns above point along the feedback. Under DFA only the last hidden
         layer has a potential; it is aligned, the layers below are gaussian.
     widths : sequence of int
