@@ -84,7 +84,7 @@ def test_seeds_differ():
         ({"activation_name": "tanh"}, "an aligned start needs a homogeneous activation, got tanh"),
         ({"rule": "hebb"}, "rule must be one of"),
         ({"rule": "adafa:-1"}, "kappa must be"),
-        ({"seed": -1}, "non-negative"),
+        ({"seed": -1}, "seed must be a whole number >= 0, got -1"),
     ],
 )
 def test_refused(arguments, complaint):

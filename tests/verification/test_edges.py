@@ -99,11 +99,6 @@ def test_the_midpoint_error_estimate_is_the_error(tmp_path):
     assert np.all(error >= 0.9 * run.error[1:])
 
 
-def test_a_negative_seed_is_refused_by_name():
-    with pytest.raises(ValueError, match="seed must be a whole number >= 0, got -1"):
-        initialise("gaussian", (2, 3, 1), seed=-1)
-
-
 def test_a_flow_that_is_not_unique_says_so(tmp_path, capsys):
     """THEORY's example: x = +-1, y = (1, 1/2), w = 0, v = b = 1, a = 0.2 has several solutions."""
     network = ft.Network([[[0.0]], [[1.0]]], "leaky_relu:0.2", [[[1.0]]])
