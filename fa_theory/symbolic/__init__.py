@@ -1,0 +1,1 @@
+"""The symbolic engine: proofs for every size, and the discovery of conservation laws."""

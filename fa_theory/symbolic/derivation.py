@@ -1,0 +1,365 @@
+"""Derivations: named steps, each checked by normal forms, from assumptions to a conclusion.
+
+The design is that of small proof kernels: a fact is only made here, by a checked step, and carries the assumptions,
+citations and unchecked steps that it rests on. What a derivation concludes cannot rest on anything undeclared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sympy as sp
+
+from fa_theory.symbolic.equality import equal, is_matrix, is_nonnegative, is_positive, rules_from
+from fa_theory.symbolic.facts import Claim, Fact, claim, substituted
+from fa_theory.symbolic.rates import MatrixRate, Rate
+
+if TYPE_CHECKING:
+    from fa_theory.symbolic.proof import Proof
+
+KINDS = ("assumption", "definition", "identity", "inequality", "sum", "lemma", "constant", "cited", "by hand")
+
+
+class StepFailed(Exception):  # noqa: N818 - the name says what happened
+    """A step that the machine could not check."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a derivation.
+
+    Attributes
+    ----------
+    name : str
+        What the step establishes, in words.
+    kind : str
+        One of `KINDS`.
+    claim : Claim
+        What it establishes, in symbols.
+    why : str
+        The justification for a reader.
+    """
+
+    name: str
+    kind: str
+    claim: Claim
+    why: str
+
+
+class Derivation:
+    """A derivation in progress: each method checks a step, records it and returns the fact it establishes.
+
+    Parameters
+    ----------
+    assumptions : mapping of str to str
+        The keys of the assumptions that may be used, with their text.
+    """
+
+    def __init__(self, assumptions: Mapping[str, str]) -> None:
+        self.assumptions = dict(assumptions)
+        self.steps: list[Step] = []
+        self.given_facts: dict[str, list[Fact]] = {}
+        self.introduced: set[Any] = set()
+        self._seen: set[Any] = set()
+
+    def given(self, key: str, lhs: Any, relation: str, rhs: Any, *, schematic: Sequence[Any] = ()) -> Fact:
+        """State what a declared assumption says in symbols.
+
+        Parameters
+        ----------
+        key : str
+            The key of the assumption.
+        lhs, relation, rhs
+            The claim; relation is ``=``, ``<=`` or ``<``.
+        schematic : sequence, optional
+            The symbols for every value of which it is assumed (indices always are).
+
+        Raises
+        ------
+        StepFailed
+            If no assumption of that key is declared.
+        """
+        if key not in self.assumptions:
+            raise StepFailed(f"{key!r} is not among the assumptions: {', '.join(self.assumptions) or 'none'}")
+        fact = Fact(claim(lhs, relation, rhs), frozenset({key}), schematic=frozenset(schematic))
+        self.given_facts.setdefault(key, []).append(fact)
+        return self._record(self.assumptions[key], "assumption", fact, "assumed")
+
+    def define(self, name: str, symbol: Any, expression: Any) -> Fact:
+        """Name an expression by a symbol (plain, indexed or a matrix) that has not occurred before.
+
+        Raises
+        ------
+        StepFailed
+            If the symbol occurs in an earlier step or in the expression itself.
+        """
+        key = symbol.base if isinstance(symbol, sp.Indexed) else symbol
+        expression = sp.sympify(expression)
+        if key in self._seen or key in _atoms(expression):
+            raise StepFailed(f"{name}: {key} has a meaning already and cannot be defined")
+        self.introduced.add(key)
+        return self._record(name, "definition", Fact(claim(symbol, "=", expression)), "definition")
+
+    def equal(
+        self, name: str, lhs: Any, rhs: Any, *, because: Sequence[Any] = (), using: Sequence[Fact] = (), why: str = ""
+    ) -> Fact:
+        """Check lhs = rhs for all sizes.
+
+        Parameters
+        ----------
+        name, lhs, rhs
+            The claim, of scalars or of matrices.
+        because : sequence
+            Equations a = b, or pairs (multiplier, equation): lhs - rhs must be the sum of the multiples of a - b.
+        using : sequence of Fact
+            Equations that rewrite products from left to right, wherever they occur.
+        why : str
+            The justification for a reader.
+
+        Raises
+        ------
+        StepFailed
+            If the normal forms differ.
+        """
+        claimed = claim(lhs, "=", rhs)
+        entries = [entry if isinstance(entry, tuple) else (sp.S.One, entry) for entry in because]
+        for _, fact in entries:
+            if fact.claim.relation != "=":
+                raise StepFailed(f"{name}: only equations show an equation, got {fact.claim}")
+        difference = claimed.lhs - sum(
+            (multiplier * (fact.claim.lhs - fact.claim.rhs) for multiplier, fact in entries), start=claimed.rhs
+        )
+        zero = sp.ZeroMatrix(*claimed.lhs.shape) if is_matrix(claimed.lhs) else sp.S.Zero
+        _require(equal(difference, zero, _rules(using)), name, claimed)
+        fact = _resting_on(claimed, [*using, *(fact for _, fact in entries)])
+        return self._record(name, "identity", fact, why or "both sides have the same normal form")
+
+    def at_most(
+        self, name: str, lhs: Any, rhs: Any, *, because: Sequence[Any] = (), using: Sequence[Fact] = (), why: str = ""
+    ) -> Fact:
+        """Check lhs <= rhs: rhs - lhs is shown to equal the sum of the slacks named in `because`.
+
+        Parameters
+        ----------
+        name, lhs, rhs
+            The claim.
+        because : sequence
+            Each entry is a fact a <= b (its slack b - a), a pair (multiplier, fact) with a multiplier that is
+            shown to be >= 0 (of any sign for an equation), or an expression that is shown to be >= 0, such as a square.
+        using : sequence of Fact
+            Equations to rewrite with.
+        why : str
+            The justification for a reader.
+
+        Raises
+        ------
+        StepFailed
+            If a multiplier or expression is not shown to be >= 0, or the slacks do not add up.
+        """
+        return self._inequality(name, claim(lhs, "<=", rhs), because, using, why)
+
+    def less(
+        self, name: str, lhs: Any, rhs: Any, *, because: Sequence[Any] = (), using: Sequence[Fact] = (), why: str = ""
+    ) -> Fact:
+        """Check lhs < rhs as in `at_most`; one entry must be strictly positive."""
+        return self._inequality(name, claim(lhs, "<", rhs), because, using, why)
+
+    def _inequality(self, name: str, claimed: Claim, because: Sequence[Any], using: Sequence[Fact], why: str) -> Fact:
+        slack, facts, strict = sp.S.Zero, list(using), False
+        for entry in because:
+            multiplier, fact = entry if isinstance(entry, tuple) else (1, entry)
+            if isinstance(fact, Fact):
+                equation = fact.claim.relation == "="
+                if not equation and not is_nonnegative(multiplier):
+                    raise StepFailed(f"{name}: the multiplier {multiplier} is not shown to be >= 0")
+                slack += sp.sympify(multiplier) * (fact.claim.rhs - fact.claim.lhs)
+                strict = strict or (fact.claim.relation == "<" and is_positive(multiplier))
+                facts.append(fact)
+            else:
+                if not is_nonnegative(sp.sympify(multiplier) * sp.sympify(fact)):
+                    raise StepFailed(f"{name}: {fact} is not shown to be >= 0")
+                slack += sp.sympify(multiplier) * sp.sympify(fact)
+                strict = strict or is_positive(sp.sympify(multiplier) * sp.sympify(fact))
+        if claimed.relation == "<" and not strict:
+            raise StepFailed(f"{name}: nothing in it is shown to be strictly positive")
+        _require(equal(claimed.rhs - claimed.lhs, slack, _rules(using)), name, claimed)
+        fact = _resting_on(claimed, facts)
+        return self._record(name, "inequality", fact, why or "the difference is a sum of terms that are not negative")
+
+    def sum_over(self, name: str, fact: Fact, *limits: tuple[Any, Any, Any], why: str = "") -> Fact:
+        """Add up a fact that holds for every value of an index: a_i <= b_i gives sum a_i <= sum b_i."""
+        lhs, relation, rhs = fact.claim
+        if relation == "<":
+            relation = "<="
+        summed = claim(sp.Sum(lhs, *limits), relation, sp.Sum(rhs, *limits))
+        return self._record(name, "sum", _resting_on(summed, [fact]), why or "summed over the index")
+
+    def times(self, name: str, multiplier: Any, fact: Fact, *, why: str = "") -> Fact:
+        """Multiply a fact by an expression that is shown to be >= 0 (of any sign for an equation)."""
+        lhs, relation, rhs = fact.claim
+        if relation != "=" and not is_nonnegative(multiplier):
+            raise StepFailed(f"{name}: the multiplier {multiplier} is not shown to be >= 0")
+        kept = relation if relation != "<" or is_positive(multiplier) else "<="
+        scaled = claim(multiplier * lhs, kept, multiplier * rhs)
+        kind = "identity" if relation == "=" else "inequality"
+        return self._record(name, kind, _resting_on(scaled, [fact]), why or "multiplied")
+
+    def constant(self, name: str, fact: Fact, value: Any) -> Fact:
+        """From d/dt Q = 0 conclude Q = value at all times, `value` a new symbol for what Q is at the start.
+
+        Raises
+        ------
+        StepFailed
+            If the fact is not of the form rate(Q) = 0, or the symbol has a meaning already.
+        """
+        lhs, relation, rhs = fact.claim
+        zero = isinstance(rhs, sp.ZeroMatrix) or rhs == 0
+        if relation != "=" or not zero or not isinstance(lhs, Rate | MatrixRate):
+            raise StepFailed(f"{name}: not of the form rate(Q) = 0: {fact.claim}")
+        key = value.base if isinstance(value, sp.Indexed) else value
+        if key in self._seen or key in _atoms(lhs):
+            raise StepFailed(f"{name}: {key} has a meaning already and cannot stand for the value at the start")
+        self.introduced.add(key)
+        conserved = _resting_on(claim(lhs.args[0], "=", value), [fact])
+        cited = frozenset({*conserved.cites, "constancy: a differentiable function with zero derivative is constant"})
+        conserved = Fact(conserved.claim, conserved.assumptions, conserved.by_hand, cited)
+        return self._record(name, "constant", conserved, "its rate of change is zero")
+
+    def apply(
+        self,
+        lemma: Proof,
+        at: Mapping[Any, Any],
+        given: Mapping[str, Sequence[Fact] | Fact] | None = None,
+        *,
+        conclusion: int = 0,
+        name: str = "",
+        why: str = "",
+    ) -> Fact:
+        """Use a conclusion of another proof, with values put in for its symbols.
+
+        Parameters
+        ----------
+        lemma : Proof
+            The lemma or statement; it is checked first.
+        at : mapping
+            What to put in for its symbols; see `fa_theory.symbolic.facts.substitute`.
+        given : mapping of str to Fact or sequence of Fact
+            For its assumptions, by key, the facts that establish what it says about them, in the order in which it
+            says so. An assumption that is left out must be declared here too, under the same key.
+        conclusion : int
+            Which of its conclusions.
+        name, why : str
+            For the reader; by default the lemma's title.
+
+        Raises
+        ------
+        StepFailed
+            If the lemma fails, a hypothesis is not what the fact given for it says, or an assumption is undeclared.
+        """
+        name = name or lemma.title
+        theorem = lemma.theorem()
+        established = {
+            key: (facts,) if isinstance(facts, Fact) else tuple(facts) for key, facts in (given or {}).items()
+        }
+        source = theorem.conclusions[conclusion]
+        unknown = established.keys() - theorem.hypotheses.keys()
+        if unknown:
+            raise StepFailed(f"{name}: {lemma.id} has no assumption {', '.join(sorted(unknown))}")
+        self._introduce(name, theorem.introduced & (_atoms(source.claim.lhs) | _atoms(source.claim.rhs)), at)
+        premises: list[Fact] = []
+        inherited: set[str] = set()
+        for key in source.assumptions:
+            if key not in established:
+                if key not in self.assumptions:
+                    raise StepFailed(f"{name}: {lemma.id} assumes {key!r}, which is neither given nor declared")
+                inherited.add(key)
+                continue
+            required = [substituted(each.claim, at) for each in theorem.hypotheses[key]]
+            if len(required) != len(established[key]):
+                raise StepFailed(
+                    f"{name}: {lemma.id} says {len(required)} things about {key!r}, got {len(established[key])}"
+                )
+            for needed, fact in zip(required, established[key], strict=True):
+                _require_same(f"{name}: hypothesis {key!r}", needed, fact)
+                premises.append(fact)
+        fact = _resting_on(substituted(source.claim, at), premises)
+        fact = Fact(
+            fact.claim,
+            fact.assumptions | inherited,
+            fact.by_hand | source.by_hand,
+            fact.cites | source.cites,
+            fact.schematic,
+        )
+        return self._record(name, "lemma", fact, why or f"{lemma.id}")
+
+    def _introduce(self, name: str, symbols: set[Any], at: Mapping[Any, Any]) -> None:
+        """Require that what a lemma has defined itself gets a symbol that has no meaning here yet."""
+        for symbol in symbols:
+            value = at.get(symbol, symbol)
+            if not isinstance(value, sp.Symbol | sp.MatrixSymbol | sp.IndexedBase) or value in self._seen:
+                raise StepFailed(
+                    f"{name}: {symbol} is defined by the lemma; a new symbol must stand for it, got {value}"
+                )
+            self.introduced.add(value)
+
+    def cite(self, name: str, lhs: Any, relation: str, rhs: Any, *, theorem: str, using: Sequence[Fact] = ()) -> Fact:
+        """Take a claim from a named textbook theorem; it is listed among the citations."""
+        fact = _resting_on(claim(lhs, relation, rhs), using)
+        fact = Fact(fact.claim, fact.assumptions, fact.by_hand, fact.cites | {theorem})
+        return self._record(name, "cited", fact, theorem)
+
+    def by_hand(self, name: str, lhs: Any, relation: str, rhs: Any, *, why: str, using: Sequence[Fact] = ()) -> Fact:
+        """Accept a claim that no machine has checked; it is listed as what is left by hand."""
+        fact = _resting_on(claim(lhs, relation, rhs), using)
+        fact = Fact(fact.claim, fact.assumptions, fact.by_hand | {name}, fact.cites)
+        return self._record(name, "by hand", fact, why)
+
+    def _record(self, name: str, kind: str, fact: Fact, why: str) -> Fact:
+        self._seen |= _atoms(fact.claim.lhs) | _atoms(fact.claim.rhs)
+        self.steps.append(Step(name, kind, fact.claim, why))
+        return fact
+
+
+def _atoms(expression: Any) -> set[Any]:
+    return set(expression.atoms(sp.Symbol, sp.MatrixSymbol, sp.IndexedBase)) | {
+        each.func for each in expression.atoms(sp.Function)
+    }
+
+
+def _rules(using: Sequence[Fact]) -> Any:
+    for fact in using:
+        if fact.claim.relation != "=":
+            raise StepFailed(f"only equations can rewrite, got {fact.claim}")
+    return rules_from((fact.claim.lhs, fact.claim.rhs) for fact in using)
+
+
+def _resting_on(claimed: Claim, facts: Sequence[Fact]) -> Fact:
+    """Return a fact that inherits all that the facts rest on; what is schematic in one must be so in all to stay so."""
+    empty: frozenset[Any] = frozenset()
+    symbols = _atoms(claimed.lhs) | _atoms(claimed.rhs)
+    fixed = set().union(*((_atoms(f.claim.lhs) | _atoms(f.claim.rhs)) - f.schematic for f in facts)) if facts else set()
+    return Fact(
+        claimed,
+        empty.union(*(fact.assumptions for fact in facts)),
+        empty.union(*(fact.by_hand for fact in facts)),
+        empty.union(*(fact.cites for fact in facts)),
+        empty.union(*(fact.schematic for fact in facts)) & symbols - fixed,
+    )
+
+
+def _require(shown: bool, name: str, claimed: Claim) -> None:
+    if not shown:
+        raise StepFailed(f"{name}: not shown that {claimed.lhs} {claimed.relation} {claimed.rhs}")
+
+
+def _require_same(name: str, needed: Claim, fact: Fact) -> None:
+    relation = fact.claim.relation
+    if relation != needed.relation and (needed.relation, relation) not in (("<=", "="), ("<=", "<")):
+        raise StepFailed(f"{name}: needs {needed.latex}, got {fact.claim.latex}")
+    if is_matrix(needed.lhs):
+        same = equal(needed.lhs - needed.rhs, fact.claim.lhs - fact.claim.rhs)
+    else:
+        same = equal(needed.rhs - needed.lhs, fact.claim.rhs - fact.claim.lhs)
+    _require(same, name, needed)

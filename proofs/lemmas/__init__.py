@@ -1,0 +1,1 @@
+"""Lemmas that the proofs share, one file each."""

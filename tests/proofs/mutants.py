@@ -1,0 +1,24 @@
+"""Mutation of proofs: a proof whose source is made wrong in one place must no longer pass."""
+
+from importlib import import_module
+from importlib.resources import files
+from types import ModuleType
+
+from fa_theory.symbolic.proof import check
+
+
+def assert_mutants_fail(statement, mutations):
+    """Assert that the proof passes as it stands, and fails after each (what, old, new) change of its source."""
+    name = statement.replace("-", "_")
+    folder, _, stem = name.rpartition("/")
+    package = ".".join(["fa_theory.proofs", *filter(None, [folder])])
+    source = files(package).joinpath(f"{stem}.py").read_text(encoding="utf-8")
+    assert check(import_module(f"{package}.{stem}").PROOF).status == "proved"
+    survivors = []
+    for what, old, new in mutations:
+        assert source.count(old) == 1, f"{what}: {old!r} occurs {source.count(old)} times"
+        mutant = ModuleType("mutant")
+        exec(compile(source.replace(old, new), f"<{what}>", "exec"), mutant.__dict__)
+        if check(mutant.PROOF).status == "proved":
+            survivors.append(what)
+    assert not survivors, f"proofs that are wrong were accepted: {survivors}"
