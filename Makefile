@@ -1,6 +1,8 @@
 # Every target does its own set-up: all that is needed beforehand is make, git and Python 3.11 or later.
 #   make verify                        judge every statement on the standard suite; table on screen, pages in report/
 #   make test [PYTEST_ARGS='-k bound'] the whole test suite, in parallel
+#   make prove                         check the symbolic proofs of all statements
+#   make ledger                        check them and record what was found, for `verify` to show
 #   make lint                          style, types and layers
 #   make coverage                      the test suite again; at least 95 % of branches covered, nothing skipped without cause
 #   make test-lowest                   the test suite on the lowest supported versions of the dependencies
@@ -18,7 +20,7 @@ PACKAGING := setup.cfg pyproject.toml
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help verify test lint coverage test-lowest bench docs clean
+.PHONY: help verify test prove ledger lint coverage test-lowest bench docs clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -52,6 +54,12 @@ verify: $(VENV)/.runtime
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+prove: $(VENV)/.runtime
+	$(BIN)/fa-theory prove
+
+ledger: $(VENV)/.runtime
+	$(BIN)/python -m fa_theory.proofs
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

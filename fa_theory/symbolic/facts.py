@@ -13,7 +13,7 @@ from fa_theory.symbolic.equality import is_matrix
 from fa_theory.symbolic.sums import with_fresh_indices
 from fa_theory.symbolic.words import require_same_shape
 
-_RELATIONS = {"=": "=", "<=": r"\le", "<": "<"}
+LATEX_RELATIONS = {"=": "=", "<=": r"\le", "<": "<"}
 
 
 class Claim(NamedTuple):
@@ -26,7 +26,7 @@ class Claim(NamedTuple):
     @property
     def latex(self) -> str:
         """The claim in LaTeX."""
-        return f"{sp.latex(self.lhs)} {_RELATIONS[self.relation]} {sp.latex(self.rhs)}"
+        return f"{sp.latex(self.lhs)} {LATEX_RELATIONS[self.relation]} {sp.latex(self.rhs)}"
 
 
 def claim(lhs: Any, relation: str, rhs: Any) -> Claim:
@@ -39,8 +39,8 @@ def claim(lhs: Any, relation: str, rhs: Any) -> Claim:
     ShapeError
         If both sides are matrices of different shape.
     """
-    if relation not in _RELATIONS:
-        raise ValueError(f"relation must be one of {', '.join(_RELATIONS)}, got {relation!r}")
+    if relation not in LATEX_RELATIONS:
+        raise ValueError(f"relation must be one of {', '.join(LATEX_RELATIONS)}, got {relation!r}")
     lhs, rhs = sp.sympify(lhs), sp.sympify(rhs)
     for side in (lhs, rhs):
         if side.has(sp.Float):

@@ -9,6 +9,7 @@ import numpy as np
 
 from fa_theory.bounds import BOUNDS, Bound
 from fa_theory.dynamics import OUTCOMES, Progress, Trajectory, simulate
+from fa_theory.ledger import proof_evidence
 from fa_theory.model import Network, Problem
 from fa_theory.verification.bounded import assess_bound, assess_descent
 from fa_theory.verification.conserved import assess_matrix_law, assess_neuron_law, assess_projection_law
@@ -53,7 +54,7 @@ class Report:
             "instance": describe(self.instance),
             "trajectory": trajectory_json(self.trajectory),
             "bounds": [bound_json(bound, self.trajectory.t.tolist()) for bound in self.bounds],
-            "results": [asdict(verdict) for verdict in self.verdicts],
+            "results": [asdict(verdict) | {"proof": proof_evidence(verdict.id)} for verdict in self.verdicts],
         }
 
 

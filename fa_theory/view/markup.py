@@ -10,6 +10,7 @@ from typing import Any
 
 from fa_theory import __version__
 from fa_theory.dynamics import OUTCOMES
+from fa_theory.ledger import proof_evidence
 from fa_theory.statements import PAPER, STATEMENTS
 from fa_theory.verification import Report, Summary, Verdict, describe, summarise
 
@@ -108,7 +109,7 @@ def _summary_table(reports: Sequence[Report]) -> str:
         (_statement(each.id), _verdict(each), _text(STATEMENTS[each.id].source), *_findings(each))
         for each in summarise(reports)
     ]
-    head = ("statement", "verdict", "source", "evidence", "margin", "detail")
+    head = ("statement", "verdict", "source", "proof", "evidence", "margin", "detail")
     return _table("Every statement over all runs", head, rows, last="detail")
 
 
@@ -136,7 +137,7 @@ def _runs_table(reports: Sequence[Report], anchors: Sequence[str]) -> str:
 
 def _run_section(report: Report, anchor: str, pictures: Sequence[Picture]) -> str:
     rows = [(_statement(each.id), _verdict(each), *_findings(each)) for each in report.verdicts]
-    head = ("statement", "verdict", "evidence", "margin", "detail")
+    head = ("statement", "verdict", "proof", "evidence", "margin", "detail")
     verdicts = _table(f"Verdicts on {report.instance.name}", head, rows, last="detail")
     drawn = "".join(map(_figure, pictures)) or "<p>Nothing was recorded after the start: no pictures.</p>"
     return f"""<section class="run" aria-labelledby="run-{anchor}">
@@ -178,9 +179,14 @@ def _verdict(row: Verdict | Summary) -> str:
     return f'<span class="verdict {row.verdict}">{mark} {words(row.verdict)}</span>'
 
 
-def _findings(row: Verdict | Summary) -> tuple[str, str, str]:
-    """Return the cells for evidence, margin and detail."""
-    return _text(row.evidence or _ABSENT), _number(row.margin), _text(row.detail)
+def _findings(row: Verdict | Summary) -> tuple[str, str, str, str]:
+    """Return the cells for proof, evidence, margin and detail."""
+    return (
+        _text(proof_evidence(row.id) or _ABSENT),
+        _text(row.evidence or _ABSENT),
+        _number(row.margin),
+        _text(row.detail),
+    )
 
 
 def _table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], last: str = "plain") -> str:

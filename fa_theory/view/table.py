@@ -11,6 +11,7 @@ from rich.table import Table
 
 from fa_theory.bounds import Bound
 from fa_theory.dynamics import OUTCOMES, Trajectory
+from fa_theory.ledger import proof_evidence
 from fa_theory.statements import STATEMENTS
 from fa_theory.verification import Report
 
@@ -44,12 +45,13 @@ def _number(value: float | None) -> str:
 
 
 def print_verdicts(console: Console, rows: Iterable[_Row]) -> None:
-    """Print one row for each statement: id, verdict, evidence, margin, detail."""
-    table = _table("statement", "verdict", "evidence", "margin", "detail")
+    """Print one row for each statement: id, verdict, whether it is proved for every size, evidence, margin, detail."""
+    table = _table("statement", "verdict", "proof", "evidence", "margin", "detail")
     for row in rows:
         table.add_row(
             row.id,
             f"[{_STYLES[row.verdict]}]{row.verdict.replace('_', ' ')}[/]",
+            proof_evidence(row.id) or "-",
             row.evidence or "-",
             _number(row.margin),
             row.detail.replace("[", r"\["),
@@ -112,5 +114,52 @@ def print_statements(console: Console) -> None:
     """Print one row for each statement: id, title, source, evidence that this version can give."""
     table = _table("statement", "title", "source", "evidence")
     for each in STATEMENTS.values():
-        table.add_row(each.id, each.title, each.source, ", ".join(each.evidence))
+        evidence = (*each.evidence, *filter(None, [proof_evidence(each.id)]))
+        table.add_row(each.id, each.title, each.source, ", ".join(evidence))
     console.print(table)
+
+
+class _CheckedProof(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def evidence(self) -> str: ...
+    @property
+    def failure(self) -> str: ...
+    @property
+    def steps(self) -> int: ...
+    @property
+    def controls(self) -> int: ...
+    @property
+    def by_hand(self) -> tuple[str, ...]: ...
+    @property
+    def cites(self) -> tuple[str, ...]: ...
+    @property
+    def seconds(self) -> float: ...
+
+
+def print_proofs(console: Console, checked: Sequence[_CheckedProof]) -> None:
+    """Print one row for each proof, then what is left by hand and which textbook theorems are taken as they are."""
+    table = _table("proof", "status", "steps", "controls", "seconds", "evidence")
+    for each in checked:
+        style = "green" if each.status == "proved" else "bold red"
+        table.add_row(
+            each.id,
+            f"[{style}]{each.status}[/]",
+            str(each.steps),
+            str(each.controls),
+            f"{each.seconds:.1f}",
+            (each.failure or each.evidence).replace("[", r"\["),
+        )
+    console.print(table)
+    by_hand = [f"{each.id}: {name}" for each in checked for name in each.by_hand]
+    _print_list(console, "left by hand", by_hand)
+    _print_list(console, "textbook theorems used", sorted({name for each in checked for name in each.cites}))
+
+
+def _print_list(console: Console, heading: str, entries: Sequence[str]) -> None:
+    console.print(f"{heading}:" + (" none" if not entries else ""))
+    for entry in entries:
+        console.print("  " + entry.replace("[", r"\["), highlight=False)

@@ -1,0 +1,88 @@
+"""The command ``fa-theory prove``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from fa_theory import __version__
+from fa_theory.cli.output import JsonFile, check_writable, console_for_tables, write_json
+from fa_theory.files import replacing
+from fa_theory.proofs import check_proofs, lemma_ids, proof, statement_ids
+from fa_theory.view import table
+
+if TYPE_CHECKING:
+    from fa_theory.symbolic.proof import Checked
+
+
+def prove(
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID ...]", help="Statements or lemmas; default: all.")
+    ] = None,
+    *,
+    json_file: JsonFile = None,
+    latex: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the derivations as a LaTeX document (and a PDF beside it where a LaTeX engine is found).",
+            rich_help_panel="Output",
+        ),
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(help="Processes (default: one for each processor).")] = None,
+) -> None:
+    """Check the symbolic proofs, for every size: each step, and that each negative control fails.
+
+    Example: fa-theory prove neuron-law exponential-decay --latex proofs.tex
+    """
+    check_writable(json_file, latex)
+    if latex is not None and latex.suffix == ".pdf":
+        raise ValueError(f"--latex must name the LaTeX file (the PDF is written beside it), got {latex}")
+    wanted = tuple(dict.fromkeys(ids or lemma_ids() + statement_ids()))
+    with _progress(len(wanted)) as progress:
+        checked = check_proofs(wanted, jobs=jobs, progress=progress)
+    console = console_for_tables()
+    table.print_proofs(console, checked)
+    if json_file is not None:
+        write_json(json_file, {"version": __version__, "proofs": [_row(each) for each in checked]})
+    if latex is not None:
+        _write_document(latex, checked, console)
+    raise typer.Exit(int(any(each.status != "proved" for each in checked)))
+
+
+def _row(checked: Checked) -> dict[str, Any]:
+    row = asdict(checked)
+    return row | {"evidence": checked.evidence, "kind": "lemma" if checked.id in lemma_ids() else "statement"}
+
+
+def _write_document(path: Path, checked: tuple[Checked, ...], console: Console) -> None:
+    from fa_theory.symbolic.document import compile_pdf, latex_document
+
+    entries = [(proof(each.id), each) for each in checked]
+    source = latex_document(f"Proofs of fa_theory {__version__}", entries)
+    with replacing(path) as stream:
+        stream.write(source.encode())
+    pdf = path.with_suffix(".pdf")
+    try:
+        engine = compile_pdf(source, pdf)
+    except RuntimeError as failed:
+        print(f"fa-theory: no PDF, as {failed}", file=sys.stderr)
+        engine = ""
+    console.print(f"derivations: {path}" + (f", {pdf} (by {engine})" if engine else "; no PDF was made"))
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Any]:
+    """Show how many proofs have been checked, on a terminal only."""
+    console = Console(stderr=True)
+    columns = (TextColumn("checking proofs"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda _: bar.advance(task)

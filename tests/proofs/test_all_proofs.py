@@ -1,0 +1,73 @@
+"""Every proof, as it is shipped: it is checked, its controls fail, the ledger says so, a reader finds all parts."""
+
+import json
+from importlib.resources import files
+
+import pytest
+
+from fa_theory.ledger import proof_evidence, proof_sources_hash
+from fa_theory.proofs import check_proofs, lemma_ids, proof, statement_ids
+from fa_theory.statements import STATEMENTS
+from fa_theory.symbolic.proof import check
+
+ALL = lemma_ids() + statement_ids()
+
+
+def test_every_statement_has_a_proof():
+    assert statement_ids() == tuple(STATEMENTS)
+
+
+@pytest.mark.parametrize("proof_id", ALL)
+def test_proof(proof_id):
+    found = proof(proof_id)
+    result = check(found)
+    assert result.status == "proved", result.failure
+    assert result.id == found.id == proof_id
+    kinds = [step.kind for step in found.theorem().steps]
+    assert {"identity", "inequality", "lemma", "sum"} & set(kinds), "no step is checked by the machine"
+    assert result.controls >= (2 if proof_id in STATEMENTS else 1)
+    assert all(step.name.strip() and step.why.strip() for step in found.theorem().steps)
+
+
+@pytest.mark.parametrize("proof_id", statement_ids())
+def test_proofs_and_statements_agree_on_title_and_source(proof_id):
+    found, statement = proof(proof_id), STATEMENTS[proof_id]
+    assert (found.title, found.source) == (statement.title, statement.source)
+
+
+@pytest.mark.parametrize("proof_id", lemma_ids())
+def test_lemmas_claim_no_statement_of_the_paper(proof_id):
+    assert proof(proof_id).source in ("textbook", "own")
+
+
+def test_the_ledger_is_what_the_proofs_give():
+    """If this fails after a change of a proof or of the step checker: `make ledger`."""
+    ledger = json.loads(files("fa_theory").joinpath("proofs", "ledger.json").read_text(encoding="utf-8"))
+    assert ledger["sources"] == proof_sources_hash()
+    assert set(ledger["proofs"]) == set(ALL)
+    for result in check_proofs(jobs=1):
+        entry = ledger["proofs"][result.id]
+        assert entry == {
+            "status": result.status,
+            "steps": result.steps,
+            "controls": result.controls,
+            "by_hand": list(result.by_hand),
+            "cites": list(result.cites),
+        }
+        assert (proof_evidence(result.id) or "").startswith("proved")
+
+
+def test_several_processes_give_what_one_gives():
+    some = ALL[:3]
+    seen = []
+    assert check_proofs(some, jobs=2, progress=seen.append) == check_proofs(some, jobs=1)
+    assert sorted(each.id for each in seen) == sorted(some)
+
+
+def test_unknown_proofs_and_numbers_of_processes_are_refused():
+    with pytest.raises(ValueError, match=r"proof must be one of neuron-identity.*got 'nonsense'"):
+        check_proofs(["nonsense"])
+    with pytest.raises(ValueError, match="proof must be one of"):
+        proof("notation")
+    with pytest.raises(ValueError, match="jobs must be at least 1, got 0"):
+        check_proofs(jobs=0)
