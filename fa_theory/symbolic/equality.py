@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import sympy as sp
@@ -67,11 +67,13 @@ def is_nonnegative(expression: Any) -> bool:
             if all(is_nonnegative(each) for each in expression.args):
                 return True
         case sp.Pow() if expression.exp.is_integer and (expression.exp / 2).is_integer:
-            return bool(_real(expression.base))
+            return _real(expression.base) and (bool(expression.exp.is_positive) or is_positive(expression.base**2))
         case sp.Pow():
-            return is_nonnegative(expression.base) and bool(expression.exp.is_real)
+            base, exponent = expression.args
+            signed = is_nonnegative(base) if exponent.is_positive else is_positive(base)
+            return signed and bool(exponent.is_real)
         case sp.Sum():
-            return is_nonnegative(expression.function)
+            return is_nonnegative(expression.function) and all(_in_order(expression.limits))
         case sp.Trace():
             words = trace_of_words(expression.arg)
             return all(is_nonnegative(value) and (not word or _gram_rotation(word)) for word, value in words.items())
@@ -85,7 +87,16 @@ def is_positive(expression: Any) -> bool:
         return is_nonnegative(expression) and any(is_positive(each) for each in expression.args)
     if expression.is_Mul:
         return all(is_positive(each) for each in expression.args)
+    if expression.is_Pow and is_positive(expression.base):
+        return bool(expression.exp.is_real)
     return bool(expression.is_positive)
+
+
+def _in_order(limits: Iterable[Any]) -> Iterator[bool]:
+    """Tell for each limit whether its number of terms is shown to be >= 0; an index is at least its lower limit."""
+    limits = [tuple(limit) for limit in limits]
+    least = {index: low + sp.Dummy(integer=True, nonnegative=True) for index, low, _ in limits}
+    yield from (is_nonnegative(sp.expand((high - low + 1).subs(least))) for _, low, high in limits)
 
 
 def _gram_rotation(word: Any) -> bool:

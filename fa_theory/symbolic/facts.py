@@ -10,7 +10,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef, UndefinedFunction
 
 from fa_theory.symbolic.equality import is_matrix
-from fa_theory.symbolic.sums import with_fresh_indices
+from fa_theory.symbolic.sums import is_index, with_fresh_indices
 from fa_theory.symbolic.words import require_same_shape
 
 LATEX_RELATIONS = {"=": "=", "<=": r"\le", "<": "<"}
@@ -89,6 +89,7 @@ class Fact:
             for side in (self.claim.lhs, self.claim.rhs)
             for indexed in side.atoms(sp.Indexed)
             for index in indexed.indices
+            if is_index(index)
         }
         for key in values:
             if key not in self.schematic and key not in indices:

@@ -52,20 +52,25 @@ class _Term:
         return _Term(self.factors + other.factors, {**self.bound, **other.bound})
 
 
+def is_index(symbol: Any) -> bool:
+    """Tell whether a symbol may stand for any index: integer symbols do; sizes, which are positive, do not."""
+    return isinstance(symbol, sp.Symbol) and bool(symbol.is_integer) and not symbol.is_positive
+
+
 def scalar_rule(lhs: sp.Expr, rhs: sp.Expr) -> ScalarRule:
     """Return the rule that rewrites lhs, a product of symbols, indexed quantities, functions or rates, to rhs.
 
-    The integer symbols among the indices of lhs stand for any index.
+    The integer symbols among the indices of lhs stand for any index; sizes, which are positive, for themselves.
     """
     factors = tuple(base for factor in sp.Mul.make_args(lhs) for base in _repeated(factor) if not base.is_number)
     coefficient = sp.Mul(*(factor for factor in sp.Mul.make_args(lhs) if factor.is_number))
     if not factors or any(isinstance(each, sp.Add | sp.Sum | sp.Trace) for each in factors):
         raise ValueError(f"a rule must rewrite one product without sums, got {lhs}")
     variables = frozenset(
-        index for each in factors for indexed in each.atoms(sp.Indexed) for index in indexed.indices if index.is_Symbol
+        index for each in factors for indexed in each.atoms(sp.Indexed) for index in indexed.indices if is_index(index)
     )
     loose = {index for each in rhs.atoms(sp.Indexed) for index in each.indices} & rhs.free_symbols - variables
-    if any(index.is_Symbol for index in loose):
+    if any(is_index(index) for index in loose):
         raise ValueError(f"the right side of a rule has an index that its left side {lhs} lacks: {rhs}")
     return ScalarRule(factors, rhs / coefficient, variables)
 
@@ -267,13 +272,23 @@ def _named(term: _Term) -> sp.Expr:
         delta = next((d for d in product.atoms(sp.KroneckerDelta) if index in d.args), None)
         if delta is not None and product.has(delta):
             other = next(arg for arg in delta.args if arg != index)
+            within = bound[other] == bound[index] if other in bound else is_index(other) or other in bound[index]
+            if not within:
+                continue
             product = sp.Mul(*(f for f in sp.Mul.make_args(product) if f != delta)).xreplace({index: other})
             del bound[index]
-    for index in list(bound):
-        if index not in product.free_symbols:
-            low, high = bound.pop(index)
-            product *= high - low + 1
+            bound = {
+                each: (low.xreplace({index: other}), high.xreplace({index: other}))
+                for each, (low, high) in bound.items()
+            }
+    while unused := bound.keys() - product.free_symbols - _in_limits(bound.values()):
+        low, high = bound.pop(min(unused, key=str))
+        product *= high - low + 1
     return sp.Mul(*_components(sp.Mul.make_args(product), bound))
+
+
+def _in_limits(limits: Iterable[Limit]) -> set[sp.Basic]:
+    return set().union(*(part.free_symbols for limit in limits for part in limit))
 
 
 def _components(factors: Iterable[sp.Expr], bound: dict[sp.Symbol, Limit]) -> Iterator[sp.Expr]:
@@ -283,6 +298,8 @@ def _components(factors: Iterable[sp.Expr], bound: dict[sp.Symbol, Limit]) -> It
         if not indices:
             yield factor
             continue
+        while more := _in_limits(bound[index] for index in indices) & bound.keys() - indices:
+            indices |= more  # how far one index runs depends on another
         touching = [group for group in groups if group[0] & indices]
         groups = [group for group in groups if not group[0] & indices]
         merged = (indices.union(*(g[0] for g in touching)), [factor, *(f for g in touching for f in g[1])])
