@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
+from sympy.core.function import AppliedUndef, UndefinedFunction
 
 from fa_theory.symbolic.equality import equal, is_matrix, is_nonnegative, is_positive, rules_from
 from fa_theory.symbolic.facts import Claim, Fact, claim, substituted
-from fa_theory.symbolic.rates import MatrixRate, Rate
+from fa_theory.symbolic.rates import TIME, MatrixRate, Rate, rate
+from fa_theory.symbolic.scope import free_indices, may_move
 
 if TYPE_CHECKING:
-    from fa_theory.symbolic.proof import Proof
+    from fa_theory.symbolic.proof import Proof, Theorem
 
 KINDS = ("assumption", "definition", "identity", "inequality", "sum", "lemma", "constant", "cited", "by hand")
 
@@ -62,7 +64,10 @@ class Derivation:
         self.steps: list[Step] = []
         self.given_facts: dict[str, list[Fact]] = {}
         self.introduced: set[Any] = set()
+        self.dynamic = False
         self._seen: set[Any] = set()
+        self._still: set[Any] = set()
+        self.moving: set[Any] = set()
 
     def given(self, key: str, lhs: Any, relation: str, rhs: Any, *, schematic: Sequence[Any] = ()) -> Fact:
         """State what a declared assumption says in symbols.
@@ -88,18 +93,19 @@ class Derivation:
         return self._record(self.assumptions[key], "assumption", fact, "assumed")
 
     def define(self, name: str, symbol: Any, expression: Any) -> Fact:
-        """Name an expression by a symbol (plain, indexed or a matrix) that has not occurred before.
+        """Name an expression by a symbol (plain, indexed, a matrix or a function of time) that has not occurred before.
+
+        A plain symbol that names something that may move in time cannot be differentiated.
 
         Raises
         ------
         StepFailed
-            If the symbol occurs in an earlier step or in the expression itself.
+            If the symbol occurs in an earlier step or in the expression itself, or lacks an index of the expression.
         """
-        key = symbol.base if isinstance(symbol, sp.Indexed) else symbol
         expression = sp.sympify(expression)
-        if key in self._seen or key in _atoms(expression):
-            raise StepFailed(f"{name}: {key} has a meaning already and cannot be defined")
-        self.introduced.add(key)
+        key = self._new(name, symbol, expression)
+        if isinstance(key, sp.Symbol) and may_move(expression, self._still, self.moving):
+            self.moving.add(key)
         return self._record(name, "definition", Fact(claim(symbol, "=", expression)), "definition")
 
     def equal(
@@ -191,6 +197,10 @@ class Derivation:
     def sum_over(self, name: str, fact: Fact, *limits: tuple[Any, Any, Any], why: str = "") -> Fact:
         """Add up a fact that holds for every value of an index: a_i <= b_i gives sum a_i <= sum b_i."""
         lhs, relation, rhs = fact.claim
+        ranging = free_indices(lhs) | free_indices(rhs) | fact.schematic
+        for index, *_ in limits:
+            if index not in ranging and index in lhs.free_symbols | rhs.free_symbols:
+                raise StepFailed(f"{name}: {index} stands for one thing and cannot be summed over")
         if relation == "<":
             relation = "<="
         summed = claim(sp.Sum(lhs, *limits), relation, sp.Sum(rhs, *limits))
@@ -212,20 +222,24 @@ class Derivation:
         Raises
         ------
         StepFailed
-            If the fact is not of the form rate(Q) = 0, or the symbol has a meaning already.
+            If the fact is not of the form rate(Q) = 0, or the symbol has a meaning already or lacks an index of Q.
         """
         lhs, relation, rhs = fact.claim
         zero = isinstance(rhs, sp.ZeroMatrix) or rhs == 0
         if relation != "=" or not zero or not isinstance(lhs, Rate | MatrixRate):
             raise StepFailed(f"{name}: not of the form rate(Q) = 0: {fact.claim}")
-        key = value.base if isinstance(value, sp.Indexed) else value
-        if key in self._seen or key in _atoms(lhs):
-            raise StepFailed(f"{name}: {key} has a meaning already and cannot stand for the value at the start")
-        self.introduced.add(key)
+        self._still.add(self._new(name, value, lhs))
         conserved = _resting_on(claim(lhs.args[0], "=", value), [fact])
         cited = frozenset({*conserved.cites, "constancy: a differentiable function with zero derivative is constant"})
         conserved = Fact(conserved.claim, conserved.assumptions, conserved.by_hand, cited)
         return self._record(name, "constant", conserved, "its rate of change is zero")
+
+    def differentiated(self, name: str, fact: Fact) -> Fact:
+        """From lhs = rhs at all times conclude d/dt lhs = d/dt rhs."""
+        if fact.claim.relation != "=":
+            raise StepFailed(f"{name}: only equations can be differentiated, got {fact.claim}")
+        moved = claim(rate(fact.claim.lhs), "=", rate(fact.claim.rhs))
+        return self._record(name, "identity", _resting_on(moved, [fact]), "both sides are equal at all times")
 
     def apply(
         self,
@@ -256,10 +270,12 @@ class Derivation:
         Raises
         ------
         StepFailed
-            If the lemma fails, a hypothesis is not what the fact given for it says, or an assumption is undeclared.
+            If the lemma fails, a hypothesis is not what the fact given for it says, an assumption is undeclared, or
+            a value moves in time where the lemma needs a constant.
         """
         name = name or lemma.title
         theorem = lemma.theorem()
+        self._require_constancy(name, at, theorem.dynamic)
         established = {
             key: (facts,) if isinstance(facts, Fact) else tuple(facts) for key, facts in (given or {}).items()
         }
@@ -267,7 +283,8 @@ class Derivation:
         unknown = established.keys() - theorem.hypotheses.keys()
         if unknown:
             raise StepFailed(f"{name}: {lemma.id} has no assumption {', '.join(sorted(unknown))}")
-        self._introduce(name, theorem.introduced & (_atoms(source.claim.lhs) | _atoms(source.claim.rhs)), at)
+        self.dynamic = self.dynamic or theorem.dynamic
+        self._introduce(name, theorem, _atoms(source.claim.lhs) | _atoms(source.claim.rhs), at)
         premises: list[Fact] = []
         inherited: set[str] = set()
         for key in source.assumptions:
@@ -294,15 +311,46 @@ class Derivation:
         )
         return self._record(name, "lemma", fact, why or f"{lemma.id}")
 
-    def _introduce(self, name: str, symbols: set[Any], at: Mapping[Any, Any]) -> None:
+    def _new(self, name: str, symbol: Any, expression: Any) -> Any:
+        """Take a symbol into use for an expression, the indices of which it must carry; return its key."""
+        indices: set[Any] = set()
+        key = symbol
+        if isinstance(symbol, sp.Indexed):
+            key, indices = symbol.base, set(symbol.indices)
+        elif isinstance(symbol, AppliedUndef) and symbol.args == (TIME,):
+            key = symbol.func
+        elif not isinstance(symbol, sp.Symbol | sp.MatrixSymbol) or symbol == TIME:
+            raise StepFailed(f"{name}: {symbol} cannot be given a meaning")
+        if key in self._seen or key in _atoms(expression):
+            raise StepFailed(f"{name}: {key} has a meaning already")
+        if not free_indices(expression) <= indices:
+            raise StepFailed(f"{name}: {symbol} lacks an index of {expression}")
+        self.introduced.add(key)
+        return key
+
+    def _require_constancy(self, name: str, at: Mapping[Any, Any], dynamic: bool) -> None:
+        for key, value in at.items():
+            if dynamic and isinstance(key, sp.Symbol) and may_move(value, self._still, self.moving):
+                raise StepFailed(f"{name}: {key} is constant in time, {value} may not be")
+            if isinstance(key, UndefinedFunction) and not isinstance(value, UndefinedFunction):
+                letters = value(TIME).atoms(sp.MatrixSymbol, sp.IndexedBase) - self._still
+                if letters or value(TIME).atoms(sp.Symbol) & self.moving:
+                    raise StepFailed(f"{name}: {key} is a function of time; name {value(TIME)} by one")
+
+    def _introduce(self, name: str, theorem: Theorem, used: set[Any], at: Mapping[Any, Any]) -> None:
         """Require that what a lemma has defined itself gets a symbol that has no meaning here yet."""
-        for symbol in symbols:
+        for symbol in theorem.introduced & used:
             value = at.get(symbol, symbol)
-            if not isinstance(value, sp.Symbol | sp.MatrixSymbol | sp.IndexedBase) or value in self._seen:
+            if (
+                not isinstance(value, sp.Symbol | sp.MatrixSymbol | sp.IndexedBase | UndefinedFunction)
+                or value in self._seen
+            ):
                 raise StepFailed(
                     f"{name}: {symbol} is defined by the lemma; a new symbol must stand for it, got {value}"
                 )
             self.introduced.add(value)
+            if symbol in theorem.moving:
+                self.moving.add(value)
 
     def cite(self, name: str, lhs: Any, relation: str, rhs: Any, *, theorem: str, using: Sequence[Fact] = ()) -> Fact:
         """Take a claim from a named textbook theorem; it is listed among the citations."""
@@ -318,6 +366,11 @@ class Derivation:
 
     def _record(self, name: str, kind: str, fact: Fact, why: str) -> Fact:
         self._seen |= _atoms(fact.claim.lhs) | _atoms(fact.claim.rhs)
+        for side in (fact.claim.lhs, fact.claim.rhs):
+            rates = side.atoms(Rate, MatrixRate, sp.Derivative)
+            self.dynamic = self.dynamic or bool(rates)
+            if any(each.atoms(sp.Symbol) & self.moving for each in rates):
+                raise StepFailed(f"{name}: a plain symbol names what may move in time and cannot be differentiated")
         self.steps.append(Step(name, kind, fact.claim, why))
         return fact
 

@@ -95,12 +95,18 @@ class Theorem(NamedTuple):
         Symbols that it defines itself.
     steps : tuple of Step
         Its steps.
+    dynamic : bool
+        Whether it is about rates of change, so that its plain symbols are constant in time.
+    moving : set
+        The plain symbols by which it names what moves all the same.
     """
 
     conclusions: tuple[Fact, ...]
     hypotheses: dict[str, list[Fact]]
     introduced: set[Any]
     steps: tuple[Step, ...]
+    dynamic: bool
+    moving: set[Any]
 
 
 @dataclass(frozen=True)
@@ -181,7 +187,14 @@ def _theorem(_key: str, proof: Proof) -> Theorem:
     unused = proof.assumptions.keys() - used
     if unused:
         raise StepFailed(f"{proof.id} declares assumptions that its conclusion does not rest on: {', '.join(unused)}")
-    return Theorem(conclusions, derivation.given_facts, derivation.introduced, tuple(derivation.steps))
+    return Theorem(
+        conclusions,
+        derivation.given_facts,
+        derivation.introduced,
+        tuple(derivation.steps),
+        derivation.dynamic,
+        derivation.moving,
+    )
 
 
 def _why_not_rejected(proof: Proof, control: Control) -> str:

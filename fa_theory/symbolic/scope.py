@@ -1,0 +1,25 @@
+"""What a claim ranges over: the indices that it is about, and whether it moves in time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from fa_theory.symbolic.rates import TIME, MatrixRate, Rate
+
+
+def free_indices(expression: Any) -> set[sp.Symbol]:
+    """Return the indices for every value of which a claim about the expression is made."""
+    used = {index for each in expression.atoms(sp.Indexed) for part in each.indices for index in part.free_symbols}
+    return {index for index in used & expression.free_symbols if not index.is_positive}
+
+
+def may_move(expression: Any, still: Collection[Any] = (), moving: Collection[Any] = ()) -> bool:
+    """Tell whether an expression may depend on time, `still` and `moving` being known not to, and to, depend on it."""
+    expression = sp.sympify(expression)
+    letters = expression.atoms(sp.MatrixSymbol, sp.IndexedBase) - set(still)
+    named = expression.atoms(sp.Symbol) & {TIME, *moving}
+    return bool(letters or named or expression.atoms(AppliedUndef)) or expression.has(Rate, MatrixRate, sp.Derivative)
