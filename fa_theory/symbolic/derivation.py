@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import sympy as sp
 from sympy.core.function import AppliedUndef, UndefinedFunction
 
-from fa_theory.symbolic.equality import equal, is_matrix, is_nonnegative, is_positive, rules_from
-from fa_theory.symbolic.facts import Claim, Fact, claim, substituted
+from fa_theory.symbolic.equality import equal, is_matrix, is_nonnegative, is_positive, partial_terms, rules_from
+from fa_theory.symbolic.facts import Claim, Fact, claim, put_in, substituted
 from fa_theory.symbolic.rates import TIME, MatrixRate, Rate, rate
 from fa_theory.symbolic.scope import free_indices, may_move
 
@@ -103,6 +103,7 @@ class Derivation:
             If the symbol occurs in an earlier step or in the expression itself, or lacks an index of the expression.
         """
         expression = sp.sympify(expression)
+        _require_defined(name, [expression], [])
         key = self._new(name, symbol, expression)
         if isinstance(key, sp.Symbol) and may_move(expression, self._still, self.moving):
             self.moving.add(key)
@@ -134,12 +135,14 @@ class Derivation:
         for _, fact in entries:
             if fact.claim.relation != "=":
                 raise StepFailed(f"{name}: only equations show an equation, got {fact.claim}")
+        facts = [*using, *(fact for _, fact in entries)]
+        _require_defined(name, [claimed.lhs, claimed.rhs, *(multiplier for multiplier, _ in entries)], facts)
         difference = claimed.lhs - sum(
             (multiplier * (fact.claim.lhs - fact.claim.rhs) for multiplier, fact in entries), start=claimed.rhs
         )
         zero = sp.ZeroMatrix(*claimed.lhs.shape) if is_matrix(claimed.lhs) else sp.S.Zero
         _require(equal(difference, zero, _rules(using)), name, claimed)
-        fact = _resting_on(claimed, [*using, *(fact for _, fact in entries)])
+        fact = _resting_on(claimed, facts)
         return self._record(name, "identity", fact, why or "both sides have the same normal form")
 
     def at_most(
@@ -154,6 +157,7 @@ class Derivation:
         because : sequence
             Each entry is a fact a <= b (its slack b - a), a pair (multiplier, fact) with a multiplier that is
             shown to be >= 0 (of any sign for an equation), or an expression that is shown to be >= 0, such as a square.
+            A multiplier may be a fact c <= d itself, which shows that d - c is >= 0.
         using : sequence of Fact
             Equations to rewrite with.
         why : str
@@ -173,23 +177,24 @@ class Derivation:
         return self._inequality(name, claim(lhs, "<", rhs), because, using, why)
 
     def _inequality(self, name: str, claimed: Claim, because: Sequence[Any], using: Sequence[Fact], why: str) -> Fact:
-        slack, facts, strict = sp.S.Zero, list(using), False
+        slack, facts, strict, multipliers = sp.S.Zero, list(using), False, []
         for entry in because:
-            multiplier, fact = entry if isinstance(entry, tuple) else (1, entry)
+            multiplier, fact = entry if isinstance(entry, tuple) else (sp.S.One, entry)
             if isinstance(fact, Fact):
-                equation = fact.claim.relation == "="
-                if not equation and not is_nonnegative(multiplier):
-                    raise StepFailed(f"{name}: the multiplier {multiplier} is not shown to be >= 0")
-                slack += sp.sympify(multiplier) * (fact.claim.rhs - fact.claim.lhs)
-                strict = strict or (fact.claim.relation == "<" and is_positive(multiplier))
-                facts.append(fact)
+                value, positive = _multiplier(name, multiplier, fact)
+                slack += value * (fact.claim.rhs - fact.claim.lhs)
+                strict = strict or (fact.claim.relation == "<" and positive)
+                facts += [each for each in (multiplier, fact) if isinstance(each, Fact)]
             else:
-                if not is_nonnegative(sp.sympify(multiplier) * sp.sympify(fact)):
+                value = sp.sympify(multiplier) * sp.sympify(fact)
+                if not is_nonnegative(value):
                     raise StepFailed(f"{name}: {fact} is not shown to be >= 0")
-                slack += sp.sympify(multiplier) * sp.sympify(fact)
-                strict = strict or is_positive(sp.sympify(multiplier) * sp.sympify(fact))
+                slack += value
+                strict = strict or is_positive(value)
+            multipliers.append(value)
         if claimed.relation == "<" and not strict:
             raise StepFailed(f"{name}: nothing in it is shown to be strictly positive")
+        _require_defined(name, [claimed.lhs, claimed.rhs, *multipliers], facts)
         _require(equal(claimed.rhs - claimed.lhs, slack, _rules(using)), name, claimed)
         fact = _resting_on(claimed, facts)
         return self._record(name, "inequality", fact, why or "the difference is a sum of terms that are not negative")
@@ -207,14 +212,31 @@ class Derivation:
         return self._record(name, "sum", _resting_on(summed, [fact]), why or "summed over the index")
 
     def times(self, name: str, multiplier: Any, fact: Fact, *, why: str = "") -> Fact:
-        """Multiply a fact by an expression that is shown to be >= 0 (of any sign for an equation)."""
+        """Multiply a fact by what is shown to be >= 0: an expression, or the slack of another fact.
+
+        An equation may be multiplied by any expression.
+        """
         lhs, relation, rhs = fact.claim
-        if relation != "=" and not is_nonnegative(multiplier):
-            raise StepFailed(f"{name}: the multiplier {multiplier} is not shown to be >= 0")
-        kept = relation if relation != "<" or is_positive(multiplier) else "<="
-        scaled = claim(multiplier * lhs, kept, multiplier * rhs)
+        value, positive = _multiplier(name, multiplier, fact)
+        facts = [each for each in (multiplier, fact) if isinstance(each, Fact)]
+        _require_defined(name, [value], facts)
+        scaled = claim(value * lhs, relation if relation != "<" or positive else "<=", value * rhs)
         kind = "identity" if relation == "=" else "inequality"
-        return self._record(name, kind, _resting_on(scaled, [fact]), why or "multiplied")
+        return self._record(name, kind, _resting_on(scaled, facts), why or "multiplied")
+
+    def reciprocal(self, name: str, fact: Fact, *, why: str = "") -> Fact:
+        """From 0 < c conclude 0 < 1/c.
+
+        Raises
+        ------
+        StepFailed
+            If the fact is not of that form.
+        """
+        lhs, relation, rhs = fact.claim
+        if relation != "<" or lhs != 0:
+            raise StepFailed(f"{name}: not of the form 0 < c: {fact.claim}")
+        inverse = _resting_on(claim(0, "<", 1 / rhs), [fact])
+        return self._record(name, "inequality", inverse, why or "the reciprocal of a positive number is positive")
 
     def constant(self, name: str, fact: Fact, value: Any) -> Fact:
         """From d/dt Q = 0 conclude Q = value at all times, `value` a new symbol for what Q is at the start.
@@ -301,6 +323,11 @@ class Derivation:
             for needed, fact in zip(required, established[key], strict=True):
                 _require_same(f"{name}: hypothesis {key!r}", needed, fact)
                 premises.append(fact)
+        claims = [source.claim, *(each.claim for key in source.assumptions for each in theorem.hypotheses[key])]
+        try:
+            _require_defined(name, put_in(claims, at), premises)
+        except ValueError as unfit:
+            raise StepFailed(f"{name}: {unfit}") from None
         fact = _resting_on(substituted(source.claim, at), premises)
         fact = Fact(
             fact.claim,
@@ -386,6 +413,26 @@ def _rules(using: Sequence[Fact]) -> Any:
         if fact.claim.relation != "=":
             raise StepFailed(f"only equations can rewrite, got {fact.claim}")
     return rules_from((fact.claim.lhs, fact.claim.rhs) for fact in using)
+
+
+def _multiplier(name: str, multiplier: Any, fact: Fact) -> tuple[Any, bool]:
+    """Return what multiplies a fact, shown to be >= 0 unless the fact is an equation, and whether it is shown > 0."""
+    if isinstance(multiplier, Fact):
+        if multiplier.claim.relation == "=":
+            raise StepFailed(f"{name}: an equation has no slack to multiply with: {multiplier.claim}")
+        return multiplier.claim.rhs - multiplier.claim.lhs, multiplier.claim.relation == "<"
+    multiplier = sp.sympify(multiplier)
+    if fact.claim.relation != "=" and not is_nonnegative(multiplier):
+        raise StepFailed(f"{name}: the multiplier {multiplier} is not shown to be >= 0")
+    return multiplier, fact.claim.relation != "=" and is_positive(multiplier)
+
+
+def _require_defined(name: str, expressions: Sequence[Any], facts: Sequence[Fact]) -> None:
+    """Require that what is divided by is shown to differ from 0, or is so in a fact that is used (roots, logs too)."""
+    known = set().union(*(partial_terms(side) for fact in facts for side in (fact.claim.lhs, fact.claim.rhs)))
+    doubtful = set().union(*(partial_terms(sp.sympify(each)) for each in expressions)) - known
+    if doubtful:
+        raise StepFailed(f"{name}: not shown to be defined, for {', '.join(map(str, doubtful))} may vanish")
 
 
 def _resting_on(claimed: Claim, facts: Sequence[Fact]) -> Fact:

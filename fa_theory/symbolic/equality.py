@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import sympy as sp
@@ -99,18 +99,59 @@ def _in_order(limits: Iterable[Any]) -> Iterator[bool]:
     yield from (is_nonnegative(sp.expand((high - low + 1).subs(least))) for _, low, high in limits)
 
 
+def is_nonzero(expression: Any) -> bool:
+    """Tell whether an expression is shown to differ from 0 by declared signs alone."""
+    expression = sp.sympify(expression)
+    if expression.is_Mul:
+        return all(is_nonzero(each) for each in expression.args)
+    return bool(expression.is_nonzero) or is_positive(expression) or is_positive(-expression)
+
+
+def has_signs_of(value: Any, pattern: sp.Expr) -> bool:
+    """Tell whether a value is shown to have every sign that is declared for what it is put in for."""
+    shown: dict[str, Callable[[], bool]] = {
+        "integer": lambda: bool(value.is_integer),
+        "positive": lambda: is_positive(value),
+        "nonnegative": lambda: is_nonnegative(value),
+        "negative": lambda: is_positive(-value),
+        "nonpositive": lambda: is_nonnegative(-value),
+        "nonzero": lambda: is_nonzero(value),
+        "extended_real": lambda: _real(value),
+    }
+    return all(holds() for sign, holds in shown.items() if getattr(pattern, f"is_{sign}"))
+
+
+def partial_terms(expression: Any) -> set[sp.Basic]:
+    """Return what is divided by, or has a root or logarithm taken, without a declared sign that makes it fine."""
+    doubtful = {each.args[0] for each in expression.atoms(sp.log) if not is_positive(each.args[0])}
+    for power in expression.atoms(sp.Pow):
+        base, exponent = power.args
+        if exponent.is_integer:
+            fine = exponent.is_nonnegative or is_nonzero(base)
+        else:
+            fine = is_positive(base) or (exponent.is_nonnegative and is_nonnegative(base))
+        if not fine:
+            doubtful.add(base)
+    return doubtful
+
+
 def _gram_rotation(word: Any) -> bool:
     return any(is_gram(word[k:] + word[:k]) for k in range(len(word)))
 
 
-def _real(base: sp.Expr) -> bool:
-    if isinstance(base, sp.Sum):
-        return _real(base.function)
-    if isinstance(base, sp.Trace):
-        return True
-    if isinstance(base, sp.Add | sp.Mul):
-        return all(_real(each) for each in base.args)
-    return bool(base.is_real)
+def _real(expression: Any) -> bool:
+    match expression:
+        case sp.Trace():
+            return True
+        case sp.Sum():
+            return _real(expression.function)
+        case sp.Derivative():
+            return _real(expression.expr)
+        case sp.Add() | sp.Mul():
+            return all(_real(each) for each in expression.args)
+        case sp.Pow() if expression.exp.is_integer:
+            return _real(expression.base)
+    return bool(expression.is_extended_real)
 
 
 def _with_unknowns(expression: sp.Expr) -> sp.Expr:

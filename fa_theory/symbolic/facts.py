@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import sympy as sp
 from sympy.core.function import AppliedUndef, UndefinedFunction
 
-from fa_theory.symbolic.equality import is_matrix
+from fa_theory.symbolic.equality import has_signs_of, is_matrix, partial_terms
 from fa_theory.symbolic.sums import is_index, with_fresh_indices
 from fa_theory.symbolic.words import require_same_shape
 
@@ -83,6 +83,7 @@ class Fact:
         ------
         ValueError
             If a key is neither an index nor schematic: it stands for one thing, and the fact may fail for others.
+            If a value lacks a sign that is declared for its key, or is not shown to be defined.
         """
         indices = {
             index
@@ -94,7 +95,36 @@ class Fact:
         for key in values:
             if key not in self.schematic and key not in indices:
                 raise ValueError(f"{key} stands for one thing in {self.claim}: nothing may be put in for it")
+        for value in put_in([self.claim], values):
+            if partial_terms(value):
+                raise ValueError(f"{value} is not shown to be defined")
         return replace(self, claim=substituted(self.claim, values), schematic=self.schematic - values.keys())
+
+
+def put_in(claims: Iterable[Claim], values: Mapping[Any, Any]) -> list[Any]:
+    """Return all that takes the place of something in the claims when values are put in.
+
+    Raises
+    ------
+    ValueError
+        If one of them lacks a sign that is declared for what it takes the place of.
+    """
+    made = []
+    for claimed in claims:
+        for side in (claimed.lhs, claimed.rhs):
+            for atom in side.atoms(sp.Symbol, sp.MatrixSymbol, sp.Indexed, AppliedUndef):
+                head = atom.base if isinstance(atom, sp.Indexed) else getattr(atom, "func", None)
+                if atom not in values and head not in values:
+                    continue
+                value = substitute(atom, values)
+                if is_matrix(atom):
+                    sizes = [substitute(size, values) for size in atom.shape]
+                    if any(sp.expand(one - other) != 0 for one, other in zip(value.shape, sizes, strict=True)):
+                        raise ValueError(f"{value} does not have the shape {sizes} of {atom}")
+                elif not has_signs_of(value, atom):
+                    raise ValueError(f"{value} is not shown to have the signs that are declared for {atom}")
+                made.append(value)
+    return made
 
 
 def substituted(claimed: Claim, values: Mapping[Any, Any]) -> Claim:
