@@ -33,7 +33,7 @@ def derive(proof: Derivation, sign: int = -1) -> list[Fact]:
         "Gamma grows at least as fast as time",
         sp.Derivative(t - Gamma(t), t),
         0,
-        because=[(inverse, decay), (1 / g(t), primitive)],
+        because=[(inverse, decay), (-1 / g(t), primitive)],
         why="dGamma/dt = -(dy/dt) / g >= 1",
     )
     bounded = proof.cite(
@@ -56,7 +56,7 @@ def derive(proof: Derivation, sign: int = -1) -> list[Fact]:
         "the bound",
         y(t),
         ybar(t),
-        because=[(between(t), implicit), (-between(t), solution), apart],
+        because=[(between(t), implicit), (between(t), solution), apart],
         why="Gamma(y) >= Gamma(ybar), and Gamma decreases",
     )
 
