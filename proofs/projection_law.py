@@ -123,7 +123,7 @@ PROOF = Proof(
     title="Projection laws",
     statement=(
         r"For any rule, activation, loss and depth, without weight decay, $W_1 (I - P_X)$ is constant, $P_X = X^+ X$ "
-        r"the projector on the row space of the data; gradient descent and SGD keep it too. In linear networks, FA keeps "
+        r"the projector on the row space of the data; GD and SGD keep it too. In linear networks, FA also keeps "
         r"$(I - U U^T) W_1$ and $(I - U U^T)\beta_1$, $U$ an orthonormal basis of the range of "
         r"$B_2 B_3 \cdots B_L$."
     ),

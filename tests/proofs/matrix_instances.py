@@ -17,7 +17,7 @@ def rational_matrix(seed, rows, cols):
     return sp.Matrix(rows, cols, lambda *_: sp.Rational(chance.choice([-1, 1]) * chance.randint(1, 9), 7))
 
 
-def value(expression, sizes, tables):
+def value(expression, sizes, tables, move=0):
     """Return the value of a matrix or scalar expression.
 
     Parameters
@@ -28,6 +28,8 @@ def value(expression, sizes, tables):
         Plain symbols -> numbers.
     tables : dict of str to Matrix
         The value of each matrix (or function of time) by its name.
+    move : SymPy expression
+        The value of MOVE.
     """
 
     def worked(each):
@@ -58,7 +60,7 @@ def value(expression, sizes, tables):
                 return each.func(*(worked(part) for part in each.args))
         return each.subs(sizes)
 
-    result = worked(sp.sympify(expression)).subs(MOVE, 0)
+    result = worked(sp.sympify(expression)).subs(MOVE, move)
     return result.applyfunc(sp.simplify) if isinstance(result, sp.MatrixBase) else sp.simplify(result)
 
 
