@@ -7,16 +7,27 @@ citations and unchecked steps that it rests on. What a derivation concludes cann
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 from sympy.core.function import AppliedUndef, UndefinedFunction
 
-from fa_theory.symbolic.equality import equal, is_matrix, is_nonnegative, is_positive, partial_terms, rules_from
-from fa_theory.symbolic.facts import Claim, Fact, claim, put_in, substituted
+from fa_theory.symbolic.equality import (
+    equal,
+    in_order,
+    is_matrix,
+    is_nonnegative,
+    is_positive,
+    partial_terms,
+    rules_from,
+)
+from fa_theory.symbolic.facts import Claim, Fact, Premise, claim, put_in, substituted
+from fa_theory.symbolic.premises import establishing, instance
 from fa_theory.symbolic.rates import TIME, MatrixRate, Rate, rate
-from fa_theory.symbolic.scope import free_indices, may_move
+from fa_theory.symbolic.scope import free_indices, letters, may_move
+from fa_theory.symbolic.substitution import require_fit
+from fa_theory.symbolic.sums import canonical, require_limits
 
 if TYPE_CHECKING:
     from fa_theory.symbolic.proof import Proof, Theorem
@@ -62,10 +73,10 @@ class Derivation:
     def __init__(self, assumptions: Mapping[str, str]) -> None:
         self.assumptions = dict(assumptions)
         self.steps: list[Step] = []
-        self.given_facts: dict[str, list[Fact]] = {}
         self.introduced: set[Any] = set()
         self.dynamic = False
         self._seen: set[Any] = set()
+        self._stated: dict[Premise, Fact] = {}
         self._still: set[Any] = set()
         self.moving: set[Any] = set()
 
@@ -88,8 +99,14 @@ class Derivation:
         """
         if key not in self.assumptions:
             raise StepFailed(f"{key!r} is not among the assumptions: {', '.join(self.assumptions) or 'none'}")
-        fact = Fact(claim(lhs, relation, rhs), frozenset({key}), schematic=frozenset(schematic))
-        self.given_facts.setdefault(key, []).append(fact)
+        claimed = claim(lhs, relation, rhs)
+        if isinstance(claimed.lhs, Rate) and canonical(claimed.lhs) == 0 != claimed.rhs:
+            raise StepFailed(f"{key!r}: {claimed.lhs.arg} is constant in time, its rate cannot be {claimed.rhs}")
+        premise = Premise(key, claimed, frozenset(schematic))
+        if premise in self._stated:
+            return self._stated[premise]
+        fact = Fact(claimed, frozenset({premise}), schematic=premise.schematic)
+        self._stated[premise] = fact
         return self._record(self.assumptions[key], "assumption", fact, "assumed")
 
     def define(self, name: str, symbol: Any, expression: Any) -> Fact:
@@ -206,8 +223,10 @@ class Derivation:
         for index, *_ in limits:
             if index not in ranging and index in lhs.free_symbols | rhs.free_symbols:
                 raise StepFailed(f"{name}: {index} stands for one thing and cannot be summed over")
-        if relation == "<":
-            relation = "<="
+        require_limits(limits)
+        if relation != "=" and not all(in_order(limits)):
+            raise StepFailed(f"{name}: the limits {limits} are not shown to be in order")
+        relation = "=" if relation == "=" else "<="
         summed = claim(sp.Sum(lhs, *limits), relation, sp.Sum(rhs, *limits))
         return self._record(name, "sum", _resting_on(summed, [fact]), why or "summed over the index")
 
@@ -250,10 +269,10 @@ class Derivation:
         zero = isinstance(rhs, sp.ZeroMatrix) or rhs == 0
         if relation != "=" or not zero or not isinstance(lhs, Rate | MatrixRate):
             raise StepFailed(f"{name}: not of the form rate(Q) = 0: {fact.claim}")
-        self._still.add(self._new(name, value, lhs))
+        self._still.add(self._new(name, value, lhs.args[0]))
         conserved = _resting_on(claim(lhs.args[0], "=", value), [fact])
         cited = frozenset({*conserved.cites, "constancy: a differentiable function with zero derivative is constant"})
-        conserved = Fact(conserved.claim, conserved.assumptions, conserved.by_hand, cited)
+        conserved = replace(conserved, cites=cited, schematic=frozenset())
         return self._record(name, "constant", conserved, "its rate of change is zero")
 
     def differentiated(self, name: str, fact: Fact) -> Fact:
@@ -298,45 +317,34 @@ class Derivation:
         name = name or lemma.title
         theorem = lemma.theorem()
         self._require_constancy(name, at, theorem.dynamic)
+        self.dynamic = self.dynamic or theorem.dynamic
         established = {
             key: (facts,) if isinstance(facts, Fact) else tuple(facts) for key, facts in (given or {}).items()
         }
-        source = theorem.conclusions[conclusion]
-        unknown = established.keys() - theorem.hypotheses.keys()
+        unknown = established.keys() - lemma.assumptions.keys()
         if unknown:
             raise StepFailed(f"{name}: {lemma.id} has no assumption {', '.join(sorted(unknown))}")
-        self.dynamic = self.dynamic or theorem.dynamic
-        self._introduce(name, theorem, _atoms(source.claim.lhs) | _atoms(source.claim.rhs), at)
-        premises: list[Fact] = []
-        inherited: set[str] = set()
-        for key in source.assumptions:
-            if key not in established:
-                if key not in self.assumptions:
-                    raise StepFailed(f"{name}: {lemma.id} assumes {key!r}, which is neither given nor declared")
-                inherited.add(key)
-                continue
-            required = [substituted(each.claim, at) for each in theorem.hypotheses[key]]
-            if len(required) != len(established[key]):
-                raise StepFailed(
-                    f"{name}: {lemma.id} says {len(required)} things about {key!r}, got {len(established[key])}"
-                )
-            for needed, fact in zip(required, established[key], strict=True):
-                _require_same(f"{name}: hypothesis {key!r}", needed, fact)
-                premises.append(fact)
-        claims = [source.claim, *(each.claim for key in source.assumptions for each in theorem.hypotheses[key])]
+        source = theorem.conclusions[conclusion]
+        claims = [source.claim, *(premise.claim for premise in source.premises)]
+        used = set().union(*(letters(each.lhs) | letters(each.rhs) for each in claims))
         try:
-            _require_defined(name, put_in(claims, at), premises)
-        except ValueError as unfit:
-            raise StepFailed(f"{name}: {unfit}") from None
-        fact = _resting_on(substituted(source.claim, at), premises)
-        fact = Fact(
-            fact.claim,
-            fact.assumptions | inherited,
-            fact.by_hand | source.by_hand,
-            fact.cites | source.cites,
-            fact.schematic,
-        )
+            self._introduce(name, theorem, used, at)
+            concluded = substituted(source.claim, at)
+            needed = [instance(each, at) for each in sorted(source.premises, key=str)]
+            premises = [
+                establishing(each, established[each.key]) if each.key in established else self._assumed(each)
+                for each in needed
+            ]
+        except (ValueError, TypeError) as wrong:
+            raise StepFailed(f"{name}, by {lemma.id}: {wrong}") from wrong
+        _require_defined(name, put_in(claims, at), premises)
+        fact = _resting_on(concluded, premises)
+        fact = replace(fact, by_hand=fact.by_hand | source.by_hand, cites=fact.cites | source.cites)
         return self._record(name, "lemma", fact, why or f"{lemma.id}")
+
+    def _assumed(self, premise: Premise) -> Fact:
+        """Assume here what a lemma assumes, under the same key."""
+        return self.given(premise.key, *premise.claim, schematic=tuple(premise.schematic))
 
     def _new(self, name: str, symbol: Any, expression: Any) -> Any:
         """Take a symbol into use for an expression, the indices of which it must carry; return its key."""
@@ -348,10 +356,15 @@ class Derivation:
             key = symbol.func
         elif not isinstance(symbol, sp.Symbol | sp.MatrixSymbol) or symbol == TIME:
             raise StepFailed(f"{name}: {symbol} cannot be given a meaning")
-        if key in self._seen or key in _atoms(expression):
+        if key in self._seen or key in letters(expression):
             raise StepFailed(f"{name}: {key} has a meaning already")
         if not free_indices(expression) <= indices:
             raise StepFailed(f"{name}: {symbol} lacks an index of {expression}")
+        if not isinstance(symbol, sp.MatrixSymbol):
+            try:
+                require_fit(symbol, expression)
+            except ValueError as wrong:
+                raise StepFailed(f"{name}: {wrong}") from wrong
         self.introduced.add(key)
         return key
 
@@ -375,6 +388,10 @@ class Derivation:
                 raise StepFailed(
                     f"{name}: {symbol} is defined by the lemma; a new symbol must stand for it, got {value}"
                 )
+            if isinstance(value, sp.Symbol):
+                require_fit(value, symbol)
+            elif isinstance(value, sp.IndexedBase):
+                require_fit(value[0], symbol[0])
             self.introduced.add(value)
             if symbol in theorem.moving:
                 self.moving.add(value)
@@ -382,17 +399,17 @@ class Derivation:
     def cite(self, name: str, lhs: Any, relation: str, rhs: Any, *, theorem: str, using: Sequence[Fact] = ()) -> Fact:
         """Take a claim from a named textbook theorem; it is listed among the citations."""
         fact = _resting_on(claim(lhs, relation, rhs), using)
-        fact = Fact(fact.claim, fact.assumptions, fact.by_hand, fact.cites | {theorem})
+        fact = replace(fact, cites=fact.cites | {theorem}, schematic=frozenset())
         return self._record(name, "cited", fact, theorem)
 
     def by_hand(self, name: str, lhs: Any, relation: str, rhs: Any, *, why: str, using: Sequence[Fact] = ()) -> Fact:
         """Accept a claim that no machine has checked; it is listed as what is left by hand."""
         fact = _resting_on(claim(lhs, relation, rhs), using)
-        fact = Fact(fact.claim, fact.assumptions, fact.by_hand | {name}, fact.cites)
+        fact = replace(fact, by_hand=fact.by_hand | {name}, schematic=frozenset())
         return self._record(name, "by hand", fact, why)
 
     def _record(self, name: str, kind: str, fact: Fact, why: str) -> Fact:
-        self._seen |= _atoms(fact.claim.lhs) | _atoms(fact.claim.rhs)
+        self._seen |= letters(fact.claim.lhs) | letters(fact.claim.rhs)
         for side in (fact.claim.lhs, fact.claim.rhs):
             rates = side.atoms(Rate, MatrixRate, sp.Derivative)
             self.dynamic = self.dynamic or bool(rates)
@@ -400,12 +417,6 @@ class Derivation:
                 raise StepFailed(f"{name}: a plain symbol names what may move in time and cannot be differentiated")
         self.steps.append(Step(name, kind, fact.claim, why))
         return fact
-
-
-def _atoms(expression: Any) -> set[Any]:
-    return set(expression.atoms(sp.Symbol, sp.MatrixSymbol, sp.IndexedBase)) | {
-        each.func for each in expression.atoms(sp.Function)
-    }
 
 
 def _rules(using: Sequence[Fact]) -> Any:
@@ -438,11 +449,11 @@ def _require_defined(name: str, expressions: Sequence[Any], facts: Sequence[Fact
 def _resting_on(claimed: Claim, facts: Sequence[Fact]) -> Fact:
     """Return a fact that inherits all that the facts rest on; what is schematic in one must be so in all to stay so."""
     empty: frozenset[Any] = frozenset()
-    symbols = _atoms(claimed.lhs) | _atoms(claimed.rhs)
-    fixed = set().union(*((_atoms(f.claim.lhs) | _atoms(f.claim.rhs)) - f.schematic for f in facts)) if facts else set()
+    symbols = letters(claimed.lhs) | letters(claimed.rhs)
+    fixed = set().union(*((letters(each.claim.lhs) | letters(each.claim.rhs)) - each.schematic for each in facts))
     return Fact(
         claimed,
-        empty.union(*(fact.assumptions for fact in facts)),
+        empty.union(*(fact.premises for fact in facts)),
         empty.union(*(fact.by_hand for fact in facts)),
         empty.union(*(fact.cites for fact in facts)),
         empty.union(*(fact.schematic for fact in facts)) & symbols - fixed,
@@ -452,14 +463,3 @@ def _resting_on(claimed: Claim, facts: Sequence[Fact]) -> Fact:
 def _require(shown: bool, name: str, claimed: Claim) -> None:
     if not shown:
         raise StepFailed(f"{name}: not shown that {claimed.lhs} {claimed.relation} {claimed.rhs}")
-
-
-def _require_same(name: str, needed: Claim, fact: Fact) -> None:
-    relation = fact.claim.relation
-    if relation != needed.relation and (needed.relation, relation) not in (("<=", "="), ("<=", "<")):
-        raise StepFailed(f"{name}: needs {needed.latex}, got {fact.claim.latex}")
-    if is_matrix(needed.lhs):
-        same = equal(needed.lhs - needed.rhs, fact.claim.lhs - fact.claim.rhs)
-    else:
-        same = equal(needed.rhs - needed.lhs, fact.claim.rhs - fact.claim.lhs)
-    _require(same, name, needed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import sympy as sp
@@ -73,7 +74,7 @@ def is_nonnegative(expression: Any) -> bool:
             signed = is_nonnegative(base) if exponent.is_positive else is_positive(base)
             return signed and bool(exponent.is_real)
         case sp.Sum():
-            return is_nonnegative(expression.function) and all(_in_order(expression.limits))
+            return is_nonnegative(expression.function) and all(in_order(expression.limits))
         case sp.Trace():
             words = trace_of_words(expression.arg)
             return all(is_nonnegative(value) and (not word or _gram_rotation(word)) for word, value in words.items())
@@ -92,11 +93,11 @@ def is_positive(expression: Any) -> bool:
     return bool(expression.is_positive)
 
 
-def _in_order(limits: Iterable[Any]) -> Iterator[bool]:
+def in_order(limits: Iterable[Any]) -> Iterator[bool]:
     """Tell for each limit whether its number of terms is shown to be >= 0; an index is at least its lower limit."""
     limits = [tuple(limit) for limit in limits]
     least = {index: low + sp.Dummy(integer=True, nonnegative=True) for index, low, _ in limits}
-    yield from (is_nonnegative(sp.expand((high - low + 1).subs(least))) for _, low, high in limits)
+    yield from (is_nonnegative(sp.expand(sp.sympify(high - low + 1).subs(least))) for _, low, high in limits)
 
 
 def is_nonzero(expression: Any) -> bool:
@@ -107,23 +108,27 @@ def is_nonzero(expression: Any) -> bool:
     return bool(expression.is_nonzero) or is_positive(expression) or is_positive(-expression)
 
 
+_KINDS = ("integer", "rational", "irrational", "even", "odd", "prime", "composite", "zero", "imaginary")
+
+
 def has_signs_of(value: Any, pattern: sp.Expr) -> bool:
-    """Tell whether a value is shown to have every sign that is declared for what it is put in for."""
+    """Tell whether a value is shown to have every sign, and be of every kind, that is declared for a letter."""
     shown: dict[str, Callable[[], bool]] = {
-        "integer": lambda: bool(value.is_integer),
         "positive": lambda: is_positive(value),
         "nonnegative": lambda: is_nonnegative(value),
         "negative": lambda: is_positive(-value),
         "nonpositive": lambda: is_nonnegative(-value),
         "nonzero": lambda: is_nonzero(value),
         "extended_real": lambda: _real(value),
+        **{kind: partial(getattr, value, f"is_{kind}") for kind in _KINDS},
     }
-    return all(holds() for sign, holds in shown.items() if getattr(pattern, f"is_{sign}"))
+    return not is_matrix(value) and all(holds() for sign, holds in shown.items() if getattr(pattern, f"is_{sign}"))
 
 
 def partial_terms(expression: Any) -> set[sp.Basic]:
     """Return what is divided by, or has a root or logarithm taken, without a declared sign that makes it fine."""
     doubtful = {each.args[0] for each in expression.atoms(sp.log) if not is_positive(each.args[0])}
+    doubtful |= {each.arg for each in expression.atoms(sp.Inverse)}
     for power in expression.atoms(sp.Pow):
         base, exponent = power.args
         if exponent.is_integer:

@@ -89,8 +89,6 @@ class Theorem(NamedTuple):
     ----------
     conclusions : tuple of Fact
         The facts that it concludes.
-    hypotheses : dict of str to list of Fact
-        What it says about each assumption, in order.
     introduced : set
         Symbols that it defines itself.
     steps : tuple of Step
@@ -102,7 +100,6 @@ class Theorem(NamedTuple):
     """
 
     conclusions: tuple[Fact, ...]
-    hypotheses: dict[str, list[Fact]]
     introduced: set[Any]
     steps: tuple[Step, ...]
     dynamic: bool
@@ -184,12 +181,14 @@ def _theorem(_key: str, proof: Proof) -> Theorem:
     if not conclusions:
         raise StepFailed(f"{proof.id} concludes nothing")
     used = {key for fact in conclusions for key in fact.assumptions}
+    undeclared = used - proof.assumptions.keys()
+    if undeclared:
+        raise StepFailed(f"{proof.id} rests on assumptions that it does not declare: {', '.join(undeclared)}")
     unused = proof.assumptions.keys() - used
     if unused:
         raise StepFailed(f"{proof.id} declares assumptions that its conclusion does not rest on: {', '.join(unused)}")
     return Theorem(
         conclusions,
-        derivation.given_facts,
         derivation.introduced,
         tuple(derivation.steps),
         derivation.dynamic,

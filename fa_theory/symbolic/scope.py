@@ -9,12 +9,20 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from fa_theory.symbolic.rates import TIME, MatrixRate, Rate
+from fa_theory.symbolic.sums import is_index
 
 
 def free_indices(expression: Any) -> set[sp.Symbol]:
     """Return the indices for every value of which a claim about the expression is made."""
-    used = {index for each in expression.atoms(sp.Indexed) for part in each.indices for index in part.free_symbols}
-    return {index for index in used & expression.free_symbols if not index.is_positive}
+    labels = {each.label for each in expression.atoms(sp.IndexedBase)}
+    return {each for each in expression.free_symbols - labels if is_index(each)}
+
+
+def letters(expression: Any) -> set[Any]:
+    """Return the symbols, matrices, indexed quantities and functions in an expression."""
+    return set(expression.atoms(sp.Symbol, sp.MatrixSymbol, sp.IndexedBase)) | {
+        each.func for each in expression.atoms(sp.Function)
+    }
 
 
 def may_move(expression: Any, still: Collection[Any] = (), moving: Collection[Any] = ()) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import permutations
 from typing import Any
 
@@ -52,15 +53,16 @@ class _Term:
         return _Term(self.factors + other.factors, {**self.bound, **other.bound})
 
 
+@cache
 def is_index(symbol: Any) -> bool:
-    """Tell whether a symbol may stand for any index: integer symbols do; sizes, which are positive, do not."""
-    return isinstance(symbol, sp.Symbol) and bool(symbol.is_integer) and not symbol.is_positive
+    """Tell whether a symbol stands for any index: integer symbols without a sign do; sizes and counters do not."""
+    return isinstance(symbol, sp.Symbol) and symbol.assumptions0 == sp.Dummy(integer=True).assumptions0
 
 
 def scalar_rule(lhs: sp.Expr, rhs: sp.Expr) -> ScalarRule:
     """Return the rule that rewrites lhs, a product of symbols, indexed quantities, functions or rates, to rhs.
 
-    The integer symbols among the indices of lhs stand for any index; sizes, which are positive, for themselves.
+    The integer symbols among the indices of lhs without a sign stand for any index.
     """
     factors = tuple(base for factor in sp.Mul.make_args(lhs) for base in _repeated(factor) if not base.is_number)
     coefficient = sp.Mul(*(factor for factor in sp.Mul.make_args(lhs) if factor.is_number))
@@ -146,10 +148,27 @@ def _terms(expression: sp.Expr, rules: Rules) -> Iterator[_Term]:
         case Rate():
             yield from _rate_terms(expression.arg, rules)
         case sp.Derivative():
-            worked = expression.doit()
-            yield from [_Term((worked,))] if isinstance(worked, sp.Derivative) else _terms(worked, rules)
+            yield from _derivative_terms(expression, rules)
         case _:
             yield _Term((_with_canonical_arguments(expression, rules),))
+
+
+def _derivative_terms(expression: sp.Derivative, rules: Rules) -> Iterator[_Term]:
+    """Differentiate by time along the flow, by another symbol with everything else held fixed."""
+    inner, variables = expression.expr, expression.variables
+    if set(variables) == {TIME}:
+        if isinstance(inner, AppliedUndef) and inner.args == (TIME,):
+            yield _Term((expression,))
+        elif len(variables) == 1:
+            yield from _rate_terms(inner, rules)
+        else:
+            raise ValueError(f"only first derivatives by time are known to the normal form, got {expression}")
+        return
+    plain = all(isinstance(each, sp.Symbol) for each in variables) and TIME not in variables
+    if not plain or inner.has(Rate, MatrixRate, sp.MatrixExpr):
+        raise ValueError(f"the derivative {expression} is not known to the normal form")
+    worked = expression.doit()
+    yield from [_Term((worked,))] if isinstance(worked, sp.Derivative) else _terms(worked, rules)
 
 
 def _with_canonical_arguments(expression: sp.Expr, rules: Rules) -> sp.Expr:
@@ -174,7 +193,23 @@ def _fresh_copies(factor: sp.Expr, rules: Rules) -> list[_Term]:
     return list(_terms(factor, rules))
 
 
+def require_limits(limits: Sequence[Any]) -> None:
+    """Raise ValueError unless each index of a sum runs once, over whole numbers, and as far as indices outside say."""
+    if any(len(limit) != 3 for limit in limits):
+        raise ValueError(f"a sum needs limits (index, low, high), got {limits}")
+    indices = [index for index, _, _ in limits]
+    if not all(isinstance(index, sp.Symbol) for index in indices) or len(set(indices)) < len(indices):
+        raise ValueError(f"the indices of a sum must be different symbols, got {indices}")
+    for k, (index, *ends) in enumerate(limits):
+        for end in map(sp.sympify, ends):
+            if not end.is_integer:
+                raise ValueError(f"the limits of {index} must be integers, got {end}")
+            if end.free_symbols & {*indices[: k + 1]}:
+                raise ValueError(f"the limit {end} of {index} depends on an index inside")
+
+
 def _summed(total: sp.Sum, rules: Rules) -> Iterator[_Term]:
+    require_limits([tuple(limit) for limit in total.limits])
     fresh = {limit[0]: sp.Dummy(limit[0].name, integer=True) for limit in total.limits}
     bound = {fresh[index]: (low.xreplace(fresh), high.xreplace(fresh)) for index, low, high in total.limits}
     for term in _terms(total.function.xreplace(fresh), rules):
@@ -269,18 +304,18 @@ def _named(term: _Term) -> sp.Expr:
     """Return a term with its bound indices contracted, counted and named canonically, one sum for each component."""
     product, bound = sp.Mul(*term.factors), dict(term.bound)
     for index in list(bound):
-        delta = next((d for d in product.atoms(sp.KroneckerDelta) if index in d.args), None)
-        if delta is not None and product.has(delta):
-            other = next(arg for arg in delta.args if arg != index)
-            within = bound[other] == bound[index] if other in bound else is_index(other) or other in bound[index]
-            if not within:
-                continue
-            product = sp.Mul(*(f for f in sp.Mul.make_args(product) if f != delta)).xreplace({index: other})
-            del bound[index]
-            bound = {
-                each: (low.xreplace({index: other}), high.xreplace({index: other}))
-                for each, (low, high) in bound.items()
-            }
+        deltas = (each for each in sp.Mul.make_args(product) if isinstance(each, sp.KroneckerDelta))
+        delta = next((each for each in deltas if index in each.args), None)
+        if delta is None or len(delta.args) != 2:
+            continue
+        other = next(arg for arg in delta.args if arg != index)
+        low, high = bound[index]
+        least = 0 if other in bound and bound[other] == (low, high) else 1 if other in (low, high) else None
+        if least is None or not sp.expand(high - low + 1 - least).is_nonnegative:
+            continue  # what is picked out may lie outside
+        product = sp.Mul(*(f for f in sp.Mul.make_args(product) if f != delta)).xreplace({index: other})
+        del bound[index]
+        bound = {each: tuple(end.xreplace({index: other}) for end in limit) for each, limit in bound.items()}
     while unused := bound.keys() - product.free_symbols - _in_limits(bound.values()):
         low, high = bound.pop(min(unused, key=str))
         product *= high - low + 1
