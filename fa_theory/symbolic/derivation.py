@@ -32,7 +32,23 @@ from fa_theory.symbolic.sums import canonical, require_limits
 if TYPE_CHECKING:
     from fa_theory.symbolic.proof import Proof, Theorem
 
-KINDS = ("assumption", "definition", "identity", "inequality", "sum", "lemma", "constant", "cited", "by hand")
+KINDS = (
+    "assumption",
+    "definition",
+    "identity",
+    "inequality",
+    "sum",
+    "lemma",
+    "constant",
+    "monotone",
+    "cited",
+    "by hand",
+)
+
+CONSTANT = "constancy: an absolutely continuous function with zero derivative almost everywhere is constant"
+MONOTONE = (
+    "monotonicity: an absolutely continuous function whose derivative is <= 0 almost everywhere does not increase"
+)
 
 
 class StepFailed(Exception):  # noqa: N818 - the name says what happened
@@ -271,9 +287,27 @@ class Derivation:
             raise StepFailed(f"{name}: not of the form rate(Q) = 0: {fact.claim}")
         self._still.add(self._new(name, value, lhs.args[0]))
         conserved = _resting_on(claim(lhs.args[0], "=", value), [fact])
-        cited = frozenset({*conserved.cites, "constancy: a differentiable function with zero derivative is constant"})
+        cited = frozenset({*conserved.cites, CONSTANT})
         conserved = replace(conserved, cites=cited, schematic=frozenset())
         return self._record(name, "constant", conserved, "its rate of change is zero")
+
+    def monotone(self, name: str, fact: Fact, value: Any) -> Fact:
+        """From d/dt Q <= 0 conclude Q <= value at all times, from 0 <= d/dt Q the opposite; `value` as in `constant`.
+
+        Raises
+        ------
+        StepFailed
+            If the fact is not of that form, or the symbol has a meaning already or lacks an index of Q.
+        """
+        lhs, relation, rhs = fact.claim
+        falls, rises = isinstance(lhs, Rate) and rhs == 0, isinstance(rhs, Rate) and lhs == 0
+        if relation == "=" or not (falls or rises):
+            raise StepFailed(f"{name}: not of the form rate(Q) <= 0 or 0 <= rate(Q): {fact.claim}")
+        quantity = (lhs if falls else rhs).args[0]
+        self._still.add(self._new(name, value, quantity))
+        bound = _resting_on(claim(quantity, "<=", value) if falls else claim(value, "<=", quantity), [fact])
+        bound = replace(bound, cites=bound.cites | {MONOTONE}, schematic=frozenset())
+        return self._record(name, "monotone", bound, "its rate of change keeps its sign")
 
     def differentiated(self, name: str, fact: Fact) -> Fact:
         """From lhs = rhs at all times conclude d/dt lhs = d/dt rhs."""
