@@ -9,7 +9,7 @@ from typing import Any
 import sympy as sp
 
 from fa_theory.symbolic.rates import MatrixRate
-from fa_theory.symbolic.sums import Rules, canonical, scalar_rule
+from fa_theory.symbolic.sums import IndexedRate, Rules, canonical, scalar_rule
 from fa_theory.symbolic.words import combination, is_gram, matrix_rule, require_same_shape, trace_of_words
 
 
@@ -53,8 +53,9 @@ def vanishes(expression: sp.Expr) -> bool:
     expression = _with_unknowns(expression)
     if expression.has(sp.Float):
         raise ValueError(f"floating-point numbers have no place in a proof: {expression}")
-    if sp.expand(sp.fraction(sp.together(expression))[0]) == 0:
-        return True
+    numerator = sp.expand(sp.fraction(sp.together(expression))[0])
+    if numerator == 0 or numerator.is_polynomial():
+        return bool(numerator == 0)  # a polynomial that is not zero stays so, however it is simplified
     return bool(sp.simplify(sp.expand_log(expression)) == 0)
 
 
@@ -167,5 +168,5 @@ def _with_unknowns(expression: sp.Expr) -> sp.Expr:
         sign: dict[str, bool] = {"positive": True} if each.is_positive else {"real": True}
         return unknowns.setdefault(each, sp.Dummy(**sign))
 
-    kinds = (sp.Sum, sp.Trace, sp.Derivative, sp.Indexed, MatrixRate)
+    kinds = (sp.Sum, sp.Trace, sp.Derivative, sp.Indexed, IndexedRate, MatrixRate)
     return expression.replace(lambda each: isinstance(each, kinds), unknown)

@@ -232,7 +232,7 @@ def _rate_of_factor(factor: sp.Expr) -> sp.Expr:
         return sp.S.Zero
     match factor:
         case sp.Indexed():
-            return _IndexedRate(factor)
+            return IndexedRate(factor)
         case sp.Trace():
             return sp.Trace(MatrixRate(factor.arg))
         case sp.Pow() if factor.exp.is_number:
@@ -242,7 +242,7 @@ def _rate_of_factor(factor: sp.Expr) -> sp.Expr:
     raise ValueError(f"the rate of {factor} is not known to the normal form")
 
 
-class _IndexedRate(sp.Expr):  # type: ignore[misc] # SymPy has no types
+class IndexedRate(sp.Expr):  # type: ignore[misc] # SymPy has no types
     """The rate of an indexed quantity: a letter of its own, which equations of the flow rewrite."""
 
     is_commutative = True
