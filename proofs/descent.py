@@ -9,6 +9,8 @@ With several outputs nothing like this holds in a neuron (lemma rank-one-forms),
 two-class-descent).
 """
 
+from collections.abc import Sequence
+
 import sympy as sp
 
 from fa_theory.proofs.lemmas.two_layers import PROOF as TWO_LAYERS
@@ -117,7 +119,7 @@ def derive(proof: Derivation, gain: sp.Expr = kappa, power: int = 2) -> list[Fac
         conclusions.extend([aligned, bound, *consequences(proof, rule, bound, nonpositive)])
         return [least, nonpositive]
 
-    def dominate(rule: str, weight: sp.Expr, factor: sp.Expr, because: list[Fact | tuple[sp.Expr, Fact]]) -> None:
+    def dominate(rule: str, weight: sp.Expr, factor: sp.Expr, because: Sequence[Fact | tuple[sp.Expr, Fact]]) -> None:
         """Conclude <G_1, F_1> >= factor * sum of (weight_i g_i)^2 from the same in every neuron."""
         each = proof.at_most(
             f"{rule}: dominance in a neuron", factor * weight**2, v[i] * M[i], because=because, why="the law"

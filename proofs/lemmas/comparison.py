@@ -6,9 +6,8 @@ the solution of the equation, Gamma(ybar(t)) = Gamma(y(0)) + t; Gamma_bar(t) sta
 
 import sympy as sp
 
-from fa_theory.proofs.lemmas.gronwall import MONOTONE
 from fa_theory.proofs.notation import t
-from fa_theory.symbolic.derivation import Derivation
+from fa_theory.symbolic.derivation import MONOTONE, Derivation
 from fa_theory.symbolic.facts import Fact
 from fa_theory.symbolic.proof import Control, Proof
 

@@ -62,7 +62,7 @@ def reduce(proof: Derivation, second: int = 1) -> list[Fact]:
         e: lambda sample: root * eps[sample],
         f: lambda sample: (F[1, sample] - F[2, sample]) / root,
     }
-    facts = {
+    facts: dict[str, Fact | list[Fact]] = {
         "network": [
             preactivation,
             proof.equal(
