@@ -25,6 +25,7 @@ from fa_theory.proofs.lemmas.two_layers import (
     share,
     size,
     theta,
+    x0,
 )
 from fa_theory.proofs.neuron_law import LIPSCHITZ
 from fa_theory.proofs.notation import B, d, e, i, indexed, j, k, n, t, v, x
@@ -35,7 +36,7 @@ from fa_theory.symbolic.rates import rate
 
 start = {rule: indexed(f"C^{short}") for rule, short in (("FA", "FA"), ("sign-FA", "sign"), ("adaFA", "ada"))}
 kappa, c = sp.symbols("kappa c", nonnegative=True)
-common = sp.Sum(over_samples(e[j] * x[j, k]) ** 2, (k, 1, d)) + over_samples(e[j]) ** 2
+common = sp.Sum(over_samples(e[j] * x[j, k]) ** 2, (k, 1, d)) + over_samples(e[j] * x0) ** 2
 
 
 def layer(one: sp.Expr, other: sp.Expr) -> sp.Expr:
@@ -62,7 +63,7 @@ def consequences(proof: Derivation, rule: str, bound: Fact, aligned: Fact) -> li
     slope = proof.given("linear", theta[i, j], "=", 1)
     means = [
         proof.given("means", g[i, k], "=", over_samples(e[j] * theta[i, j] * x[j, k])),
-        proof.given("means", gamma[i], "=", over_samples(e[j] * theta[i, j])),
+        proof.given("means", gamma[i], "=", over_samples(e[j] * theta[i, j] * x0)),
     ]
     shared = proof.equal(f"{rule}, linear: one share for all", share, common, using=[*means, slope], why="slope 1")
     falls = proof.at_most(

@@ -23,6 +23,7 @@ from fa_theory.proofs.lemmas.two_layers import (
     share,
     size,
     theta,
+    x0,
     z,
 )
 from fa_theory.proofs.notation import B, d, e, h, i, indexed, j, k, n, t, v, w, x
@@ -44,7 +45,7 @@ def reduce(proof: Derivation, second: int = 1) -> list[Fact]:
     drawn = proof.given("loss", rate(loss(t)), "=", over_samples(eps[j] * (rate(F[1, j]) - rate(F[2, j]))))
     means = [
         proof.given("means", name, "=", over_samples(eps[j] * what))
-        for name, what in ((g[i, k], theta[i, j] * x[j, k]), (gamma[i], theta[i, j]), (G[i], h[j, i]))
+        for name, what in ((g[i, k], theta[i, j] * x[j, k]), (gamma[i], theta[i, j] * x0), (G[i], h[j, i]))
     ]
     incoming = proof.given("flow", rate(w[i, k]), "=", -feedback * g[i, k])
     threshold = proof.given("flow", rate(beta[i]), "=", -feedback * gamma[i])
@@ -52,7 +53,7 @@ def reduce(proof: Derivation, second: int = 1) -> list[Fact]:
         proof.given("flow", rate(V[1, i]), "=", -G[i]),
         proof.given("flow", rate(V[2, i]), "=", second * G[i]),
     ]
-    preactivation = proof.given("network", z[j, i], "=", sp.Sum(w[i, k] * x[j, k], (k, 1, d)) + beta[i])
+    preactivation = proof.given("network", z[j, i], "=", sp.Sum(w[i, k] * x[j, k], (k, 1, d)) + x0 * beta[i])
     values = {
         v: lambda neuron: (V[1, neuron] - V[2, neuron]) / root,
         M: lambda neuron: (B[neuron, 1] - B[neuron, 2]) / root,
@@ -135,7 +136,7 @@ PROOF = Proof(
     assumptions={
         "outputs": r"$F_r = \sum_i V_{r,i} h_i$ for $r = 1, 2$ at every sample",
         "loss": r"$\dot L = E[\epsilon (\dot F_1 - \dot F_2)]$, as errors $(\epsilon_j, -\epsilon_j)$ give",
-        "means": r"$g_i = E[\epsilon\,\theta_i x]$, $\gamma_i = E[\epsilon\,\theta_i]$ and $G_i = E[\epsilon h_i]$",
+        "means": r"$g_i = E[\epsilon\,\theta_i x]$, $\gamma_i = E[\epsilon\,\theta_i x_0]$ and $G_i = E[\epsilon h_i]$",
         "flow": (
             r"each weight moves along its update direction: $\dot w_i = -(b_{i,1} - b_{i,2}) g_i$, "
             r"$\dot \beta_i = -(b_{i,1} - b_{i,2}) \gamma_i$, $\dot V_{1,i} = -G_i$ and $\dot V_{2,i} = G_i$"
@@ -143,7 +144,7 @@ PROOF = Proof(
         "feedback": r"$b$ does not move",
         "aligned start": r"$C_i \le 0$ for every hidden neuron",
         **{key: TWO_LAYERS.assumptions[key] for key in ("degree one", "data")},
-        "network": r"$z_i = \langle w_i, x \rangle + \beta_i$ at every sample",
+        "network": r"$z_i = \langle w_i, x \rangle + x_0 \beta_i$ at every sample",
     },
     source="own",
     derive=derive,

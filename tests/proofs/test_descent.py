@@ -55,8 +55,8 @@ def test_wrong_proofs_of_lemma_two_layers_fail():
         "lemmas/two-layers",
         [
             ("a gradient that climbs", 'rate(v[i]), "=", -G[i])', 'rate(v[i]), "=", G[i])'),
-            ("biases forgotten", "(k, 1, d)) + beta[i])", "(k, 1, d)))"),
-            ("slopes forgotten", '"=", over_samples(e[j] * theta[i, j]))', '"=", over_samples(e[j]))'),
+            ("biases forgotten", "(k, 1, d)) + x0 * beta[i])", "(k, 1, d)))"),
+            ("slopes forgotten", '"=", over_samples(e[j] * theta[i, j] * x0))', '"=", over_samples(e[j] * x0))'),
             ("missing 1/N", "return sp.Sum(summand, (j, 1, N)) / N", "return sp.Sum(summand, (j, 1, N))"),
             ("data that move", 'rate(x[j, k]), "=", 0)', 'rate(x[j, k]), "=", 1)'),
         ],

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import sympy as sp
 from instances import MOVE, rationals
 
+from fa_theory.proofs.lemmas.two_layers import x0
 from fa_theory.proofs.notation import N, d, n
 
 INPUTS, NEURONS, SAMPLES = 2, 3, 3
@@ -67,7 +68,7 @@ def network(seed, rule="FA", slope=SLOPE, kappa=KAPPA, v=None, b=None, labels=No
     return SimpleNamespace(
         entries=at_rest,
         moving=entries,
-        sizes={N: SAMPLES, n: NEURONS, d: INPUTS},
+        sizes={N: SAMPLES, n: NEURONS, d: INPUTS, x0: 1},
         loss=loss(f),
         speed=sp.diff(total, MOVE).subs(MOVE, 0),
         slope=slope,
