@@ -192,7 +192,7 @@ def counterexample_mean_for_sum() -> sp.Basic:
 
 PROOF = Proof(
     id="hitting-time",
-    title="Time to reach a loss from any start",
+    title="Hitting time from any start",
     statement=(
         r"FA with logistic loss on separable data, leaky ReLU, any start, not all $b_i = 0$. Let "
         r"$low_i(\tau) = \frac12 (r_i + |b_i| a\gamma\tau)_+^2 - C_i$ and $Q = \sum_{b_i\ne0} (a^2\gamma^2\, low_i$ if "

@@ -149,7 +149,7 @@ def counterexample_feedback_that_stays() -> sp.Basic:
 
 PROOF = Proof(
     id="matched-decay",
-    title="The neuron law under weight decay",
+    title="Neuron law under matched weight decay",
     statement=(
         r"With weight decay $\lambda$ on incoming weights and biases and $\mu$ on outgoing weights, and $\Psi$ "
         r"homogeneous of degree $q$, $q\mu = 2\lambda$ gives $C_i(t) = C_i(0)\,e^{-2\lambda t}$ for "

@@ -171,7 +171,7 @@ def counterexample_sign_change() -> sp.Basic:
 
 PROOF = Proof(
     id="midpoint-exactness",
-    title="The midpoint rule keeps the laws",
+    title="Midpoint rule keeps the laws",
     statement=(
         r"If $Q$ is quadratic and $\langle\nabla Q, f\rangle = 0$ at every state, the implicit midpoint rule keeps $Q$ "
         r"at any step size. So it keeps the neuron law of FA, adaFA and backprop at any degree $p$, and in linear "
