@@ -23,7 +23,7 @@ from fa_theory.symbolic.equality import (
     rules_from,
 )
 from fa_theory.symbolic.facts import Claim, Fact, Premise, claim, put_in, substituted
-from fa_theory.symbolic.premises import establishing, instance
+from fa_theory.symbolic.premises import establishing, inductive, instance
 from fa_theory.symbolic.rates import TIME, MatrixRate, Rate, rate
 from fa_theory.symbolic.scope import free_indices, letters, may_move
 from fa_theory.symbolic.substitution import require_fit
@@ -39,6 +39,7 @@ KINDS = (
     "inequality",
     "sum",
     "lemma",
+    "induction",
     "constant",
     "monotone",
     "cited",
@@ -375,6 +376,60 @@ class Derivation:
         fact = _resting_on(concluded, premises)
         fact = replace(fact, by_hand=fact.by_hand | source.by_hand, cites=fact.cites | source.cites)
         return self._record(name, "lemma", fact, why or f"{lemma.id}")
+
+    def induct(
+        self,
+        step: Proof,
+        counter: sp.Symbol,
+        base: Sequence[Fact],
+        given: Mapping[str, Sequence[Fact]] | None = None,
+        *,
+        key: str = "induction hypothesis",
+        name: str = "",
+    ) -> list[Fact]:
+        """Conclude for every counter >= 0 what a proof assumes at the counter and concludes at counter + 1.
+
+        Parameters
+        ----------
+        step : Proof
+            The step: whatever it assumes under `key` it concludes with counter + 1 in place of the counter.
+        counter : Symbol
+            An integer symbol >= 0 about which nothing else is assumed.
+        base : sequence of Fact
+            What is assumed under `key`, at 0.
+        given : mapping of str to sequence of Fact
+            As in `apply`, for its other assumptions.
+        key : str
+            The key of the induction hypothesis.
+        name : str
+            For the reader; by default the step's title.
+
+        Raises
+        ------
+        StepFailed
+            If the step is none, or the base or another hypothesis is not established.
+        """
+        name, established = name or step.title, dict(given or {})
+        try:
+            hypotheses, starts, others, sources = inductive(step.theorem(), key, counter)
+            premises = [establishing(each, base) for each in starts]
+            premises += [
+                establishing(each, established[each.key]) if each.key in established else self._assumed(each)
+                for each in others
+            ]
+        except ValueError as wrong:
+            raise StepFailed(f"{name}, by {step.id}: {wrong}") from wrong
+        facts = []
+        for hypothesis in hypotheses:
+            fact = _resting_on(hypothesis.claim, premises)
+            fact = replace(
+                fact,
+                by_hand=fact.by_hand.union(*(each.by_hand for each in sources)),
+                cites=fact.cites.union(*(each.cites for each in sources)),
+                schematic=frozenset({counter}),
+            )
+            facts.append(self._record(name, "induction", fact, f"induction over {counter}, with the step {step.id}"))
+        return facts
 
     def _assumed(self, premise: Premise) -> Fact:
         """Assume here what a lemma assumes, under the same key."""

@@ -62,7 +62,7 @@ def is_index(symbol: Any) -> bool:
 def scalar_rule(lhs: sp.Expr, rhs: sp.Expr) -> ScalarRule:
     """Return the rule that rewrites lhs, a product of symbols, indexed quantities, functions or rates, to rhs.
 
-    The integer symbols among the indices of lhs without a sign stand for any index.
+    The integer symbols without a sign among the indices of lhs stand for any index; in k + 1, k stands for itself.
     """
     factors = tuple(base for factor in sp.Mul.make_args(lhs) for base in _repeated(factor) if not base.is_number)
     coefficient = sp.Mul(*(factor for factor in sp.Mul.make_args(lhs) if factor.is_number))
@@ -71,7 +71,7 @@ def scalar_rule(lhs: sp.Expr, rhs: sp.Expr) -> ScalarRule:
     variables = frozenset(
         index for each in factors for indexed in each.atoms(sp.Indexed) for index in indexed.indices if is_index(index)
     )
-    loose = {index for each in rhs.atoms(sp.Indexed) for index in each.indices} & rhs.free_symbols - variables
+    loose = {index for each in rhs.atoms(sp.Indexed) for index in each.indices} & rhs.free_symbols - lhs.free_symbols
     if any(is_index(index) for index in loose):
         raise ValueError(f"the right side of a rule has an index that its left side {lhs} lacks: {rhs}")
     return ScalarRule(factors, rhs / coefficient, variables)
