@@ -126,6 +126,24 @@ STATEMENTS = {
             "a0 = 1/2 lambda_min(-U^T C U) > 0, then L - L* <= V(0) / lambda_min(B^T B) exp(-2 a0 lambda t).",
             _FLOAT,
         ),
+        Statement(
+            "hitting-time",
+            "Hitting time from any start",
+            "own",
+            "Two-layer, scalar, leaky FA, logistic loss, separable data, any start, not all b_i = 0: the loss reaches "
+            "epsilon no later than N tau / (1 - exp(-N epsilon)), tau the first at which an explicit comparison "
+            "function of tau, made from C_i and u.w_i(0), is at most epsilon. FA aligns first, then learns.",
+            _FLOAT,
+        ),
+        Statement(
+            "gd-decay",
+            "Geometric decay under gradient descent",
+            "own",
+            "Two-layer, linear, scalar FA, squared loss, c = -C(0) > 0: for any theta in (0, 1), mu in (0, 2) and every "
+            "step size eta below an explicit limit, L_k - L* <= (L_0 - L*) (1 - eta (2 - mu) theta c lambda)^k after "
+            "every step k of gradient descent.",
+            _FLOAT,
+        ),
     )
 }
 

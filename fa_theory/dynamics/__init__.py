@@ -1,6 +1,6 @@
 """Update directions, the dissipation split, gradient descent, SGD, the flow, and their trajectories."""
 
-from fa_theory.dynamics.discrete import gradient_descent, minibatches, take_step
+from fa_theory.dynamics.discrete import gradient_descent, minibatches, recorded_steps, take_step
 from fa_theory.dynamics.dissipation import Dissipation, LayerSplit, dissipation
 from fa_theory.dynamics.flow import flow
 from fa_theory.dynamics.integrate import Progress
@@ -40,6 +40,7 @@ __all__ = [
     "loss_of",
     "magnitudes",
     "minibatches",
+    "recorded_steps",
     "recorded_times",
     "simulate",
     "take_step",

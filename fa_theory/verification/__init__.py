@@ -1,6 +1,6 @@
 """Judgement: assumptions, verdicts, reports and the standard suite."""
 
-from fa_theory.verification.bounded import assess_bound, assess_descent
+from fa_theory.verification.bounded import assess_bound, assess_descent, assess_hitting_time
 from fa_theory.verification.conserved import (
     LawDrift,
     assess_matrix_law,
@@ -30,6 +30,7 @@ __all__ = [
     "assess_bregman_drift",
     "assess_descent",
     "assess_dissipation_split",
+    "assess_hitting_time",
     "assess_matrix_law",
     "assess_neuron_identity",
     "assess_neuron_law",

@@ -75,11 +75,15 @@ def standard_suite(seed: int = 0) -> tuple[Instance, ...]:
 
 
 def run_suite(
-    instances: Iterable[Instance], progress: Callable[[Instance, float], None] | None = None
+    instances: Iterable[Instance],
+    progress: Callable[[Instance, float], None] | None = None,
+    *,
+    epsilon: float | None = None,
 ) -> Iterator[Report]:
     """Run instances one after another and yield each report when it is finished."""
     for instance in instances:
-        yield run_instance(instance, None if progress is None else _for_instance(progress, instance))
+        advance = None if progress is None else _for_instance(progress, instance)
+        yield run_instance(instance, advance, epsilon=epsilon)
 
 
 def _for_instance(progress: Callable[[Instance, float], None], instance: Instance) -> Callable[[float], None]:
