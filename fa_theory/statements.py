@@ -144,6 +144,24 @@ STATEMENTS = {
             "every step k of gradient descent.",
             _FLOAT,
         ),
+        Statement(
+            "reduced-flow",
+            "The flow in d variables",
+            "own",
+            "Two-layer, linear, scalar FA of any width: W_1(t) = W_1(0) + b u^T, v(t) = v(0) + W_1(0) u + 1/2 b |u|^2 and "
+            "du/dt = -(1/N) sum_j e_j x_j, an equation in d variables.",
+            _FLOAT,
+        ),
+        Statement(
+            "minimum-norm",
+            "Minimum-norm limit",
+            "paper",
+            "Linear networks, squared loss: once the loss is that of the best linear map, the end-to-end map is Y^T "
+            "(X^+)^T + W_L ... W_2 W_1(0) (I - P_X); with the rows of W_1(0) in the row space of X, the minimum-norm "
+            "interpolant. The paper (v1) claims the latter for over-parameterised two-layer FA; this form is the "
+            "project's.",
+            _FLOAT,
+        ),
     )
 }
 

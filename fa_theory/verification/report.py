@@ -15,6 +15,7 @@ from fa_theory.verification.bounded import assess_bound, assess_descent, assess_
 from fa_theory.verification.conserved import assess_matrix_law, assess_neuron_law, assess_projection_law
 from fa_theory.verification.identities import assess_bregman_drift, assess_dissipation_split, assess_neuron_identity
 from fa_theory.verification.instance import Instance
+from fa_theory.verification.predicted import assess_minimum_norm, assess_reduced_flow
 from fa_theory.verification.verdict import Verdict
 
 
@@ -84,6 +85,8 @@ def run_instance(instance: Instance, progress: Progress | None = None, *, epsilo
             assess_bregman_drift(network, problem, step_size, int(instance.run.get("seed", 0))),
             assess_dissipation_split(trajectory),
             *(_ASSESS.get(bound.id, assess_bound)(bound, trajectory) for bound in bounds),
+            assess_reduced_flow(trajectory),
+            assess_minimum_norm(trajectory),
         ]
     return Report(instance, trajectory, bounds, tuple(verdicts))
 
