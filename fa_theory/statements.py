@@ -139,8 +139,8 @@ STATEMENTS = {
             "gd-decay",
             "Geometric decay under gradient descent",
             "own",
-            "Two-layer, linear, scalar FA, squared loss, c = -C(0) > 0: for any theta in (0, 1), mu in (0, 2) and every "
-            "step size eta below an explicit limit, L_k - L* <= (L_0 - L*) (1 - eta (2 - mu) theta c lambda)^k after "
+            "Two-layer, linear, scalar FA, squared loss, c = -C(0) > 0: for any theta in (0, 1), mu in (0, 2) and "
+            "every step size eta below an explicit limit, L_k - L* <= (L_0 - L*) (1 - eta (2 - mu) theta c lambda)^k after "
             "every step k of gradient descent.",
             _FLOAT,
         ),
@@ -148,8 +148,8 @@ STATEMENTS = {
             "reduced-flow",
             "The flow in d variables",
             "own",
-            "Two-layer, linear, scalar FA of any width: W_1(t) = W_1(0) + b u^T, v(t) = v(0) + W_1(0) u + 1/2 b |u|^2 and "
-            "du/dt = -(1/N) sum_j e_j x_j, an equation in d variables.",
+            "Two-layer, linear, scalar FA of any width: W_1(t) = W_1(0) + b u^T, v(t) = v(0) + W_1(0) u + 1/2 b |u|^2 "
+            "and du/dt = -(1/N) sum_j e_j x_j, an equation in d variables.",
             _FLOAT,
         ),
         Statement(

@@ -11,7 +11,7 @@ from fa_theory.bounds.multi_output_decay import multi_output_decay
 from fa_theory.bounds.separable_decay import separable_decay
 from fa_theory.model import Network, Problem
 
-BOUNDS: tuple[Callable[[Network, Problem], Bound], ...] = (
+BOUNDS: tuple[Callable[..., Bound], ...] = (
     descent,
     exponential_decay,
     separable_decay,
@@ -19,7 +19,7 @@ BOUNDS: tuple[Callable[[Network, Problem], Bound], ...] = (
     hitting_time,
     gd_decay,
 )
-"""All calculators, in the order of the statements."""
+"""All calculators, (network, problem) -> Bound, in the order of the statements."""
 
 
 def all_bounds(
@@ -41,7 +41,10 @@ def all_bounds(
     ValueError
         If an argument is not a positive finite number.
     """
-    options = {gd_decay: {"step_size": step_size}, hitting_time: {"epsilon": epsilon}}
+    options: dict[Callable[..., Bound], dict[str, float | None]] = {
+        gd_decay: {"step_size": step_size},
+        hitting_time: {"epsilon": epsilon},
+    }
     return tuple(calculate(network, problem, **options.get(calculate, {})) for calculate in BOUNDS)
 
 

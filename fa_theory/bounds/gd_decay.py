@@ -43,7 +43,7 @@ class _Ingredients(NamedTuple):
     feedback: float
     biased: float
 
-    def step_size(self, theta: Host, mu: Host) -> Host:
+    def step_size(self, theta: Any, mu: Any) -> Any:
         """Return the largest step size that the two conditions of the statement allow for (theta, mu)."""
         kept = theta * self.alignment_low
         loss, b = self.excess, self.feedback
@@ -56,12 +56,12 @@ class _Ingredients(NamedTuple):
 
 
 def _best_on_square(
-    objective: Callable[[Host, Host], Host], start: tuple[float, float] | None = None
+    objective: Callable[[Any, Any], Any], start: tuple[float, float] | None = None
 ) -> tuple[float, float]:
     """Return (theta, mu) in (0, 1) x (0, 2) at which the objective is largest among ever finer grids."""
     best, highest = (0.5, 1.0), -np.inf
     if start is not None:
-        best, highest = start, float(objective(np.float64(start[0]), np.float64(start[1])))
+        best, highest = start, float(objective(*start))
     low, high = np.array([0.0, 0.0]), np.array([1.0, 2.0])
     inside = np.arange(1, _GRID + 1) / (_GRID + 1)
     for _ in range(_ZOOMS):
@@ -137,13 +137,14 @@ def gd_decay(network: Network, problem: Problem, step_size: float | None = None)
     if all(each.holds for each in judged):
         known, excess = _ingredients(network, problem, data, alignment.total, rounding)
         theta, mu = _best_on_square(known.step_size)
-        certified = float(known.step_size(np.float64(theta), np.float64(mu))) * (1 - 64 * eps)
+        certified = float(known.step_size(theta, mu)) * (1 - 64 * eps)
         eta = certified if step_size is None else step_size
         judged.append(_certified_step(eta, certified, eps))
-        theta, mu = _best_on_square(
-            lambda th, m: np.where(known.step_size(th, m) >= eta, (2 - m) * th, -np.inf), (theta, mu)
-        )
-        factor = eta * (2 - mu) * theta * known.alignment_low * known.smallest
+        if judged[-1].holds:
+            theta, mu = _best_on_square(
+                lambda th, m: np.where(known.step_size(th, m) >= eta, (2 - m) * th, -np.inf), (theta, mu)
+            )
+        factor = min(eta, certified) * (2 - mu) * theta * known.alignment_low * known.smallest
         constants |= {
             "c": alignment.total,
             "lambda": data.smallest_nonzero,
@@ -154,7 +155,8 @@ def gd_decay(network: Network, problem: Problem, step_size: float | None = None)
         }
 
     def curve(times: Host) -> Host:
-        steps = np.floor(times / eta * (1 + 8 * np.finfo(float).eps))
+        with np.errstate(over="ignore"):  # as many steps as a float can count
+            steps = np.minimum(np.floor(times / eta * (1 + 8 * np.finfo(float).eps)), 2.0**53)
         return np.asarray(excess * np.exp(steps * np.log1p(-factor)))
 
     return Bound(
@@ -205,8 +207,8 @@ def _rank_decided(data: Spectrum) -> Assumption:
 
 
 def _certified_step(eta: float, certified: float, eps: float) -> Assumption:
-    """Judge whether a step size is certified; the margin is 1 - eta / certified."""
-    margin = 1 - eta / certified
+    """Judge whether a step size is certified; the margin is the difference over the larger of the two."""
+    margin = (certified - eta) / max(certified, eta)
     holds = True if eta <= certified else None if -margin <= 256 * eps else False
     detail = f"step size {eta:.6g}, largest certified {certified:.6g}"
     return Assumption("step size at most the certified one", margin, holds, detail)

@@ -14,6 +14,7 @@ from fa_theory.laws import neuron_law, neuron_law_size
 from fa_theory.model import Network, Problem, max_margin
 
 _BISECTIONS = 80
+_LARGEST_TAU = 1e100
 
 
 class Comparison(NamedTuple):
@@ -63,12 +64,14 @@ class Comparison(NamedTuple):
         return np.asarray(lasting * (start**2 + start * end + end**2) / 6 - self.invariant * tau)
 
     def turn(self) -> float:
-        """Return the tau at which Q becomes positive, 0 if it is from the start."""
+        """Return the tau at which Q becomes positive, 0 if it is from the start, infinity if that is beyond 1e100."""
         if self.rate(0.0) >= 0:
             return 0.0
-        # where every low_i is positive, and so Q
-        high = float(np.max(np.maximum(np.sqrt(2 * np.maximum(self.invariant, 0)) - self.reach, 0) / self.pull))
-        low = 0.0
+        low, high = 0.0, 1.0
+        while self.rate(high) <= 0:
+            low, high = high, 2 * high
+            if high > _LARGEST_TAU:
+                return float("inf")
         for _ in range(_BISECTIONS):
             middle = (low + high) / 2
             low, high = (low, middle) if self.rate(middle) > 0 else (middle, high)
@@ -102,7 +105,7 @@ class _Course(NamedTuple):
         if epsilon >= self.comparison.start_loss:
             return 0.0
         step = 1.0
-        while self.loss(self.turn + step / 2) <= epsilon:
+        while self.turn + step / 2 > self.turn and self.loss(self.turn + step / 2) <= epsilon:
             step /= 2
         while self.loss(self.turn + step) > epsilon:
             step *= 2
@@ -190,7 +193,7 @@ def hitting_time(network: Network, problem: Problem, epsilon: float | None = Non
     labels = to_numpy(problem.Y)
     signs = labels.shape[1] == 1 and bool(np.all(abs(labels) == 1))
     margin = max_margin(network.first_layer_inputs(problem.X), problem.Y) if signs else None
-    judged = (
+    judged: tuple[Assumption, ...] = (
         assume.two_layers(network),
         assume.scalar_output(network),
         assume.leaky(network),
@@ -205,6 +208,10 @@ def hitting_time(network: Network, problem: Problem, epsilon: float | None = Non
         return Bound("hitting-time", "loss", judged, np.zeros_like, None, 0.0, 0.0, {"start_loss": start})
     comparison = _comparison(network, problem, margin.direction, margin.lower, margin.scale, start)
     turn = comparison.turn()
+    if not np.isfinite(turn):
+        detail = f"feedback of size at most {np.max(comparison.pull):.3g} (times slope and margin)"
+        judged += (Assumption("aligned before tau = 1e100", -1.0, None, detail),)
+        return Bound("hitting-time", "loss", judged, np.zeros_like, None, 0.0, 0.0, {"start_loss": start})
     course = _Course(comparison, turn, comparison.integral(turn))
     level = start / 2 if epsilon is None else epsilon
     tau = course.tau_of(level)

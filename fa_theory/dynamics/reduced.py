@@ -176,11 +176,9 @@ class _Field(NamedTuple):
         u, bias = state[:-1], state[-1]
         squared = u @ u
         alignment = self.aligned + self.sent @ u + self.feedback * squared / 2  # b.v
-        return np.asarray(
-            self.X @ (self.end_to_end + self.gram @ u + self.sent * (squared / 2) + u * alignment) + bias
-        )
+        return np.asarray(self.X @ (self.end_to_end + self.gram @ u + self.sent * (squared / 2) + u * alignment) + bias)
 
-    def __call__(self, _time: float, state: Host) -> Host:
+    def velocity(self, _time: float, state: Host) -> Host:
         errors = self.loss.derivative(self.output(state)[:, None], self.Y)[:, 0]
         moved = np.mean(errors) if self.trained_bias else 0.0
         return -np.append(errors @ self.X / len(self.X), moved)
@@ -194,7 +192,7 @@ def _integrate(field: _Field, times: Host, tolerance: float) -> tuple[Host, str]
         return np.stack(states), "completed"
     # the state starts at zero; a move that changes the outputs by one unit sets its scale
     scale = 1 / max(1.0, float(np.max(abs(field.gram))) + abs(field.aligned))
-    solver = DOP853(field, 0.0, field.start, end, rtol=tolerance, atol=tolerance * scale)
+    solver = DOP853(field.velocity, 0.0, field.start, end, rtol=tolerance, atol=tolerance * scale)
     for _ in range(_MAX_STEPS):
         solver.step()
         if solver.status == "failed" or not np.all(abs(solver.y) < BLOW_UP):

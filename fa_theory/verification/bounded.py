@@ -102,5 +102,7 @@ def assess_hitting_time(bound: Bound, trajectory: Trajectory) -> Verdict:
     if len(reached) and (bound.time is None or reached[0] <= bound.time):
         found = f"{said}, reached by t = {reached[0]:.4g}; {verdict.detail}"
         return Verdict(bound.id, verdict.verdict, verdict.evidence, verdict.margin, found)
-    missing = "reached between recorded times or later" if len(reached) else f"not seen up to t = {trajectory.t[-1]:.4g}"
+    missing = (
+        "reached between recorded times or later" if len(reached) else f"not seen up to t = {trajectory.t[-1]:.4g}"
+    )
     return Verdict(bound.id, "undecided", verdict.evidence, verdict.margin, f"{said}, {missing}")

@@ -54,7 +54,7 @@ def test_verify_prints_a_row_for_each_statement_and_writes_the_fixed_keys(tmp_pa
         assert {"id", "applicable", "assumptions", "rate", "t", "value", "quantity"} <= bound.keys()
         assert all({"name", "holds", "margin"} <= each.keys() for each in bound["assumptions"])
     applicable = {bound["id"] for bound in written["bounds"] if bound["applicable"]}
-    assert applicable == {"descent", "exponential-decay", "multi-output-decay"}
+    assert applicable == {"descent", "exponential-decay", "multi-output-decay", "gd-decay"}
     assert written["instance"]["version"] == fa_theory.__version__
 
 
@@ -238,8 +238,8 @@ def test_an_interrupted_suite_keeps_what_is_finished(tmp_path, capsys, monkeypat
     monkeypatch.setattr(module, "standard_suite", lambda _: tuple(small))
     real = module.run_suite
 
-    def stops_after_one(instances, progress=None):
-        yield from real(instances[:1], progress)
+    def stops_after_one(instances, progress=None, **options):
+        yield from real(instances[:1], progress, **options)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module, "run_suite", stops_after_one)
