@@ -140,8 +140,8 @@ STATEMENTS = {
             "Geometric decay under gradient descent",
             "own",
             "Two-layer, linear, scalar FA, squared loss, c = -C(0) > 0: for any theta in (0, 1), mu in (0, 2) and "
-            "every step size eta below an explicit limit, L_k - L* <= (L_0 - L*) (1 - eta (2 - mu) theta c lambda)^k after "
-            "every step k of gradient descent.",
+            "every step size eta below an explicit limit, L_k - L* <= (L_0 - L*) (1 - eta (2 - mu) theta c lambda)^k "
+            "after every step k of gradient descent.",
             _FLOAT,
         ),
         Statement(
