@@ -48,7 +48,12 @@ def test_the_certified_step_size_is_the_largest_that_the_conditions_allow(seed, 
     at = limit(network, problem, bound.constants["theta"], bound.constants["mu"])
     assert bound.step_size <= at * (1 + 1e-9)
     found = differential_evolution(
-        lambda z: -limit(network, problem, *z), [(0.001, 0.999), (0.001, 1.999)], seed=0, maxiter=15, popsize=8, polish=False
+        lambda z: -limit(network, problem, *z),
+        [(0.001, 0.999), (0.001, 1.999)],
+        seed=0,
+        maxiter=15,
+        popsize=8,
+        polish=False,
     )
     assert bound.step_size >= -found.fun * (1 - 1e-6)
     # the rate at a smaller step: no pair (theta, mu) of a fine grid that is allowed has a better one

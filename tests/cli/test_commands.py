@@ -101,6 +101,48 @@ def test_bound_needs_no_simulation_and_agrees_with_verify(tmp_path, capsys):
     assert a == b
 
 
+LOGISTIC = ["--activation", "leaky_relu:0.5", "--loss", "logistic", "--standardize", "--init", "gaussian"]
+
+
+def test_epsilon_is_the_loss_of_the_hitting_time(tmp_path, capsys):
+    file = tmp_path / "o.json"
+    status, out, _ = run(capsys, "verify", *SMALL, *LOGISTIC, "--time", "4", "--epsilon", "0.25", "--json", str(file))
+    written = json.loads(file.read_text())
+    (bound,) = (each for each in written["bounds"] if each["id"] == "hitting-time")
+    assert status == 0
+    assert bound["epsilon"] == 0.25
+    assert bound["time"] > 4
+    assert bound["method"] == "flow"
+    (row,) = (each for each in written["results"] if each["id"] == "hitting-time")
+    assert row["verdict"] == ("holds" if min(written["trajectory"]["loss"]) < 0.25 else "undecided")
+    status, out, _ = run(capsys, "bound", *SMALL, *LOGISTIC, "--epsilon", "0.25", "--json", str(file))
+    (alone,) = (each for each in json.loads(file.read_text())["bounds"] if each["id"] == "hitting-time")
+    assert alone["time"] == bound["time"]
+    assert "loss 0.25 by t = " in out
+    assert "epsilon must be a positive finite number" in refused(capsys, "verify", *SMALL, "--epsilon", "0")
+    assert "epsilon must be a positive finite number" in refused(capsys, "bound", *SMALL, "--epsilon", "-1")
+
+
+def test_gradient_descent_is_told_its_largest_certified_step_size(tmp_path, capsys):
+    alone, whole = tmp_path / "b.json", tmp_path / "v.json"
+    steps = ["--width", "3", "--standardize", "--method", "gd", "--steps", "50", "--points", "6"]
+
+    def gd(file):
+        return next(each for each in json.loads(file.read_text())["bounds"] if each["id"] == "gd-decay")
+
+    run(capsys, "bound", *steps, "--step-size", "1", "--json", str(alone))
+    certified = gd(alone)["step_size"]
+    assert gd(alone)["applicable"] is False
+    assert 0 < certified < 1
+    status, _, _ = run(capsys, "verify", *steps, "--step-size", repr(certified), "--json", str(whole))
+    assert status == 0
+    rows = {each["id"]: each["verdict"] for each in json.loads(whole.read_text())["results"]}
+    assert rows["gd-decay"] == "holds"
+    assert gd(whole)["step_size"] == certified
+    run(capsys, "bound", *steps, "--step-size", repr(certified), "--json", str(alone))
+    assert gd(alone) == gd(whole)
+
+
 def test_simulate_writes_the_trajectory(tmp_path, capsys):
     file = tmp_path / "t.json"
     status, out, _ = run(capsys, "simulate", *SMALL, "--json", str(file))
