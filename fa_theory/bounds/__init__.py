@@ -6,6 +6,7 @@ from fa_theory.bounds.bound import Assumption, Bound
 from fa_theory.bounds.descent import descent
 from fa_theory.bounds.exponential_decay import exponential_decay
 from fa_theory.bounds.gd_decay import gd_decay
+from fa_theory.bounds.generalised_decay import generalised_decay
 from fa_theory.bounds.hitting_time import check_epsilon, hitting_time
 from fa_theory.bounds.multi_output_decay import multi_output_decay
 from fa_theory.bounds.separable_decay import separable_decay
@@ -57,6 +58,7 @@ __all__ = [
     "descent",
     "exponential_decay",
     "gd_decay",
+    "generalised_decay",
     "hitting_time",
     "multi_output_decay",
     "separable_decay",

@@ -1,6 +1,6 @@
 """Judgement: assumptions, verdicts, reports and the standard suite."""
 
-from fa_theory.verification.bounded import assess_bound, assess_descent, assess_hitting_time
+from fa_theory.verification.bounded import assess_bound, assess_descent, assess_generalised_decay, assess_hitting_time
 from fa_theory.verification.conserved import (
     LawDrift,
     assess_matrix_law,
@@ -31,6 +31,7 @@ __all__ = [
     "assess_bregman_drift",
     "assess_descent",
     "assess_dissipation_split",
+    "assess_generalised_decay",
     "assess_hitting_time",
     "assess_matrix_law",
     "assess_minimum_norm",
