@@ -145,6 +145,30 @@ STATEMENTS = {
             _FLOAT,
         ),
         Statement(
+            "exponential-decay-growth",
+            "Exponential decay, with the weights' growth",
+            "own",
+            "exponential-decay with the rate 2 a^2 lambda_min (s + Omega(L) / 2), Omega(L) the least sum of |w_i|^2 "
+            "with which a loss of L is possible: fitting the labels makes the incoming weights grow. FA and sign-FA.",
+            _FLOAT,
+        ),
+        Statement(
+            "exponential-decay-patterns",
+            "Exponential decay, with frozen patterns",
+            "own",
+            "exponential-decay with the weights' sizes and activation patterns that must last from the start, since a "
+            "decaying loss moves w_i by at most 2 |b_i| sqrt(2 lambda_max E_0) / rate. FA and sign-FA.",
+            _FLOAT,
+        ),
+        Statement(
+            "separable-decay-two-sided",
+            "Decay on separable data, with the weights' growth",
+            "own",
+            "separable-decay with incoming weights that grow along the max-margin direction, and the time that this "
+            "takes at most, both in the variable tau with dtau/dt = (1/N) sum_j |e_j|. FA.",
+            _FLOAT,
+        ),
+        Statement(
             "reduced-flow",
             "The flow in d variables",
             "own",

@@ -19,6 +19,7 @@ SOUND_REASONS = (
     "logistic loss",
     "step size at most the certified one",
     "no bias above the first layer",
+    "no output bias",
     "the excess loss has vanished",
 )
 
