@@ -83,6 +83,14 @@ STATEMENTS = {
             ("exact",),
         ),
         Statement(
+            "midpoint-exactness",
+            "Midpoint rule keeps the laws",
+            "own",
+            "The implicit midpoint rule keeps neuron-law, and in linear networks matrix-law, to solver tolerance at "
+            "any step size under FA, adaFA and backprop (not sign-FA, whose law drifts in a step across a sign change).",
+            _FLOAT,
+        ),
+        Statement(
             "dissipation-split",
             "Split of the loss's decay",
             "paper",

@@ -3,6 +3,7 @@
 from fa_theory.laws.bregman_drift import Drift, bregman_drift
 from fa_theory.laws.exact import exact_array, exact_network, exact_number, nearest_floats
 from fa_theory.laws.matrix_law import has_matrix_law, matrix_law
+from fa_theory.laws.midpoint_exactness import has_quadratic_laws, quadratic_laws, steepest_quadratic_law
 from fa_theory.laws.neuron_identity import Identity, neuron_identity
 from fa_theory.laws.neuron_law import layers_with_potential, neuron_law, neuron_law_size, require_degree
 from fa_theory.laws.projection_law import feedback_range, unreached_neurons, unseen_inputs
@@ -16,13 +17,16 @@ __all__ = [
     "exact_number",
     "feedback_range",
     "has_matrix_law",
+    "has_quadratic_laws",
     "layers_with_potential",
     "matrix_law",
     "nearest_floats",
     "neuron_identity",
     "neuron_law",
     "neuron_law_size",
+    "quadratic_laws",
     "require_degree",
+    "steepest_quadratic_law",
     "unreached_neurons",
     "unseen_inputs",
 ]

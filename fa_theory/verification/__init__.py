@@ -12,6 +12,7 @@ from fa_theory.verification.conserved import (
     projection_law_drift,
 )
 from fa_theory.verification.dominance import Dominance, dominance_along
+from fa_theory.verification.further_laws import assess_midpoint_exactness, midpoint_drift
 from fa_theory.verification.identities import assess_bregman_drift, assess_dissipation_split, assess_neuron_identity
 from fa_theory.verification.instance import Instance, instance_from_data, instance_from_state
 from fa_theory.verification.report import Report, bound_json, describe, run_instance, trajectory_json, verify
@@ -31,6 +32,7 @@ __all__ = [
     "assess_descent",
     "assess_dissipation_split",
     "assess_matrix_law",
+    "assess_midpoint_exactness",
     "assess_neuron_identity",
     "assess_neuron_law",
     "assess_projection_law",
@@ -41,6 +43,7 @@ __all__ = [
     "instance_from_state",
     "law_drift",
     "matrix_law_drift",
+    "midpoint_drift",
     "neuron_law_drift",
     "projection_law_drift",
     "run_instance",

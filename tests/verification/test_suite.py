@@ -15,6 +15,7 @@ SOUND_REASONS = (
     "linearly independent samples",
     "flow, or midpoint",
     "continuous-time flow",
+    "midpoint rule",
 )
 
 
