@@ -75,6 +75,14 @@ STATEMENTS = {
             _FLOAT,
         ),
         Statement(
+            "dfa-law",
+            "Laws of direct feedback",
+            "own",
+            "In linear networks under DFA with null(B_{l+1}) inside null(B_l), layer l obeys matrix-law with the "
+            "effective feedback B_l B_{l+1}^+; the last hidden layer is FA. With gating there is none deeper down.",
+            _FLOAT,
+        ),
+        Statement(
             "bregman-drift",
             "Drift of the neuron law in one step",
             "own",
@@ -87,7 +95,7 @@ STATEMENTS = {
             "Midpoint rule keeps the laws",
             "own",
             "The implicit midpoint rule keeps neuron-law, and in linear networks matrix-law, to solver tolerance at "
-            "any step size under FA, adaFA and backprop (not sign-FA, whose law drifts in a step across a sign change).",
+            "any step size under FA, adaFA and backprop (not sign-FA: its law drifts in a step across a sign change).",
             _FLOAT,
         ),
         Statement(

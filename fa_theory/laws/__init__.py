@@ -1,7 +1,8 @@
 """Conserved quantities and identities, one file for each statement."""
 
 from fa_theory.laws.bregman_drift import Drift, bregman_drift
-from fa_theory.laws.exact import exact_array, exact_network, exact_number, nearest_floats
+from fa_theory.laws.dfa_law import FeedbackPair, dfa_law, dfa_law_size, effective_feedback, feedback_pairs
+from fa_theory.laws.exact import exact_array, exact_network, exact_number, exact_rank, nearest_floats
 from fa_theory.laws.matrix_law import has_matrix_law, matrix_law
 from fa_theory.laws.midpoint_exactness import has_quadratic_laws, quadratic_laws, steepest_quadratic_law
 from fa_theory.laws.neuron_identity import Identity, neuron_identity
@@ -10,11 +11,17 @@ from fa_theory.laws.projection_law import feedback_range, unreached_neurons, uns
 
 __all__ = [
     "Drift",
+    "FeedbackPair",
     "Identity",
     "bregman_drift",
+    "dfa_law",
+    "dfa_law_size",
+    "effective_feedback",
     "exact_array",
     "exact_network",
     "exact_number",
+    "exact_rank",
+    "feedback_pairs",
     "feedback_range",
     "has_matrix_law",
     "has_quadratic_laws",

@@ -43,6 +43,16 @@ def exact_number(value: float) -> Any:
     return fmpq(*value.as_integer_ratio())
 
 
+def exact_rank(array: Array) -> int:
+    """Return the rank of a matrix over the rationals; of floats, that of the rational matrix that they are."""
+    from flint import fmpq, fmpq_mat
+
+    rational = exact_array(array)
+    rows, columns = rational.shape
+    entries = [x if isinstance(x, fmpq) else fmpq(x.numerator, x.denominator) for x in rational.ravel().tolist()]
+    return int(fmpq_mat(rows, columns, entries).rank())
+
+
 def exact_network(network: Network) -> Network:
     """Return the same network over exact rationals, the slope of a leaky ReLU and adaFA's kappa included.
 

@@ -12,7 +12,13 @@ from fa_theory.verification.conserved import (
     projection_law_drift,
 )
 from fa_theory.verification.dominance import Dominance, dominance_along
-from fa_theory.verification.further_laws import assess_midpoint_exactness, midpoint_drift
+from fa_theory.verification.further_laws import (
+    assess_dfa_law,
+    assess_midpoint_exactness,
+    dfa_law_drift,
+    included_kernels,
+    midpoint_drift,
+)
 from fa_theory.verification.identities import assess_bregman_drift, assess_dissipation_split, assess_neuron_identity
 from fa_theory.verification.instance import Instance, instance_from_data, instance_from_state
 from fa_theory.verification.report import Report, bound_json, describe, run_instance, trajectory_json, verify
@@ -30,6 +36,7 @@ __all__ = [
     "assess_bound",
     "assess_bregman_drift",
     "assess_descent",
+    "assess_dfa_law",
     "assess_dissipation_split",
     "assess_matrix_law",
     "assess_midpoint_exactness",
@@ -38,7 +45,9 @@ __all__ = [
     "assess_projection_law",
     "bound_json",
     "describe",
+    "dfa_law_drift",
     "dominance_along",
+    "included_kernels",
     "instance_from_data",
     "instance_from_state",
     "law_drift",

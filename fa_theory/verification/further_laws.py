@@ -1,10 +1,22 @@
-"""Laws of particular rules and dynamics along a trajectory: midpoint-exactness."""
+"""Laws of particular rules and dynamics along a trajectory: dfa-law, midpoint-exactness."""
 
 from __future__ import annotations
 
+import numpy as np
+
 from fa_theory.backend import to_numpy
+from fa_theory.bounds import Assumption
 from fa_theory.dynamics import Trajectory
-from fa_theory.laws import has_quadratic_laws, quadratic_laws, steepest_quadratic_law
+from fa_theory.laws import (
+    FeedbackPair,
+    dfa_law,
+    dfa_law_size,
+    feedback_pairs,
+    has_quadratic_laws,
+    quadratic_laws,
+    steepest_quadratic_law,
+)
+from fa_theory.model import DirectFeedback
 from fa_theory.verification.conserved import (
     LawDrift,
     joined,
@@ -44,3 +56,61 @@ def assess_midpoint_exactness(trajectory: Trajectory) -> Verdict:
     if trajectory.outcome != "completed":
         remark += f"; the run ended early: {trajectory.outcome}"
     return judge_drift("midpoint-exactness", midpoint_drift(trajectory), trajectory, remark)
+
+
+def dfa_law_drift(trajectory: Trajectory, pairs: tuple[FeedbackPair, ...]) -> LawDrift:
+    """Measure the matrix law of every hidden layer under direct feedback, given `feedback_pairs` of the network.
+
+    The tolerance allows for the rounding of the pseudo-inverses, which grows with the condition of the feedback.
+    """
+    effective = (*(pair.effective for pair in pairs), to_numpy(trajectory.network.matrices()[-1]).astype(float))
+    conditions = (*(pair.condition for pair in pairs), 1.0)
+    sizes = [dfa_law_size(trajectory.network_at(k), effective) for k in (0, len(trajectory.t) - 1)]
+    size = max(map(max, sizes))
+    drift = law_drift(trajectory, lambda network: joined(dfa_law(network, effective)), size)
+    inverse = trajectory.rounding * max(c * each for both in sizes for c, each in zip(conditions, both, strict=True))
+    return LawDrift(drift.drift, drift.tolerance + inverse, size)
+
+
+def included_kernels(pairs: tuple[FeedbackPair, ...]) -> Assumption:
+    """Judge whether null(B_{l+1}) lies inside null(B_l) for every hidden layer but the last.
+
+    Decided over the rationals that the floats are; undecided where floating point sees another rank, or what is lost of
+    B_l is rounding. The margin is the smallest singular value over the rank tolerance, less one, or minus the share of
+    B_l that is lost.
+    """
+    name = "null(B_{l+1}) inside null(B_l)"
+    judged = [Assumption(name, 1.0, True, "no hidden layer below the last")]
+    for pair in pairs:
+        where = f"layer {pair.layer + 1}: "
+        rounding = 16 * max(pair.effective.shape) * float(np.finfo(float).eps) * pair.condition
+        if not pair.included:
+            holds = None if pair.lost <= rounding else False
+            judged.append(Assumption(name, -pair.lost, holds, f"{where}{pair.lost:.3g} of |B_l| acts on null(B_l+1)"))
+        elif pair.float_rank != pair.rank:
+            detail = f"{where}B_l+1 has rank {pair.rank}, but {pair.float_rank} in floating point"
+            judged.append(Assumption(name, 0.0, None, detail))
+        elif pair.rank:
+            detail = f"{where}B_l+1 has rank {pair.rank}, condition {pair.condition:.3g}"
+            judged.append(Assumption(name, pair.smallest - 1, True, detail))
+    return first_failure(*judged) or min(judged, key=lambda each: each.margin)
+
+
+def assess_dfa_law(trajectory: Trajectory) -> Verdict:
+    """Judge statement dfa-law on a trajectory of the flow or the midpoint rule (the law is quadratic)."""
+    network = trajectory.network
+    direct = all(isinstance(rule, DirectFeedback) for rule in network.feedback)
+    failure = first_failure(
+        yes_or_no("rule is dfa", direct, network.rule_name),
+        yes_or_no("linear activation", network.activation.is_linear, network.activation.name),
+        yes_or_no("flow or midpoint rule", trajectory.method in ("flow", "midpoint"), f"method {trajectory.method}"),
+    )
+    if failure is not None:
+        return not_applicable("dfa-law", failure)
+    pairs = feedback_pairs(network)
+    failure = first_failure(included_kernels(pairs))
+    if failure is not None:
+        return not_applicable("dfa-law", failure)
+    worst = max((pair.condition for pair in pairs), default=1.0)
+    remark = f"; {network.depth - 1} hidden layer(s), condition of the feedback at most {worst:.3g}"
+    return judge_drift("dfa-law", dfa_law_drift(trajectory, pairs), trajectory, remark)

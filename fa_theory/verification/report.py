@@ -12,7 +12,7 @@ from fa_theory.dynamics import OUTCOMES, Progress, Trajectory, simulate
 from fa_theory.model import Network, Problem
 from fa_theory.verification.bounded import assess_bound, assess_descent
 from fa_theory.verification.conserved import assess_matrix_law, assess_neuron_law, assess_projection_law
-from fa_theory.verification.further_laws import assess_midpoint_exactness
+from fa_theory.verification.further_laws import assess_dfa_law, assess_midpoint_exactness
 from fa_theory.verification.identities import assess_bregman_drift, assess_dissipation_split, assess_neuron_identity
 from fa_theory.verification.instance import Instance
 from fa_theory.verification.verdict import Verdict
@@ -72,6 +72,7 @@ def run_instance(instance: Instance, progress: Progress | None = None) -> Report
             assess_neuron_law(trajectory),
             assess_matrix_law(trajectory),
             assess_projection_law(trajectory),
+            assess_dfa_law(trajectory),
             assess_bregman_drift(network, problem, step_size, int(instance.run.get("seed", 0))),
             assess_midpoint_exactness(trajectory),
             assess_dissipation_split(trajectory),
