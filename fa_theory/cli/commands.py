@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from fa_theory import __version__
 from fa_theory.bounds import BOUNDS
 from fa_theory.cli.options import InstanceOptions, make_instance, with_instance_options
-from fa_theory.dynamics import check_fit, recorded_times, simulate
+from fa_theory.dynamics import check_fit, decay_rates, recorded_times, simulate
 from fa_theory.files import replacing
 from fa_theory.model import save_state
 from fa_theory.statements import STATEMENTS
@@ -30,6 +30,7 @@ from fa_theory.verification import (
     standard_suite,
     summarise,
     trajectory_json,
+    without_decay,
 )
 from fa_theory.view import table
 
@@ -135,7 +136,8 @@ def bound(*, options: InstanceOptions, json_file: JsonFile = None) -> None:
     _check_writable(json_file)
     instance = make_instance(options)
     check_fit(instance.network, instance.problem)
-    bounds = [calculate(instance.network, instance.problem) for calculate in BOUNDS]
+    decay = decay_rates(instance.run.get("weight_decay", 0.0), instance.network.depth)
+    bounds = [without_decay(calculate(instance.network, instance.problem), decay) for calculate in BOUNDS]
     times = list(recorded_times(float(instance.run.get("time", 10.0)), int(instance.run.get("points", 101))))
     table.print_bounds(_console(), bounds, times[-1])
     if json_file is not None:

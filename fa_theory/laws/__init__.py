@@ -3,6 +3,7 @@
 from fa_theory.laws.bregman_drift import Drift, bregman_drift
 from fa_theory.laws.dfa_law import FeedbackPair, dfa_law, dfa_law_size, effective_feedback, feedback_pairs
 from fa_theory.laws.exact import exact_array, exact_network, exact_number, exact_rank, nearest_floats
+from fa_theory.laws.matched_decay import DecayMatch, decay_matches, matched_decay, matched_laws
 from fa_theory.laws.matrix_law import has_matrix_law, matrix_law
 from fa_theory.laws.midpoint_exactness import has_quadratic_laws, quadratic_laws, steepest_quadratic_law
 from fa_theory.laws.neuron_identity import Identity, neuron_identity
@@ -10,10 +11,12 @@ from fa_theory.laws.neuron_law import layers_with_potential, neuron_law, neuron_
 from fa_theory.laws.projection_law import feedback_range, unreached_neurons, unseen_inputs
 
 __all__ = [
+    "DecayMatch",
     "Drift",
     "FeedbackPair",
     "Identity",
     "bregman_drift",
+    "decay_matches",
     "dfa_law",
     "dfa_law_size",
     "effective_feedback",
@@ -26,6 +29,8 @@ __all__ = [
     "has_matrix_law",
     "has_quadratic_laws",
     "layers_with_potential",
+    "matched_decay",
+    "matched_laws",
     "matrix_law",
     "nearest_floats",
     "neuron_identity",

@@ -82,7 +82,8 @@ def _exact_rule(rule: FeedbackRule) -> FeedbackRule:
             return DirectFeedback(exact_array(rule.B))
         case AdaptiveFeedback():
             kappa = exact_number(float(rule.kappa))
-            return AdaptiveFeedback(kappa, exact_array(rule.B_start), exact_array(rule.W_start))
+            share = exact_number(float(rule.share))
+            return AdaptiveFeedback(kappa, exact_array(rule.B_start), exact_array(rule.W_start), share)
         case Backprop() | SignFeedback():
             return rule
     raise ValueError(f"the rule {rule.name!r} is a user's own, which may not be rational")

@@ -1,6 +1,6 @@
 """Judgement: assumptions, verdicts, reports and the standard suite."""
 
-from fa_theory.verification.bounded import assess_bound, assess_descent
+from fa_theory.verification.bounded import assess_bound, assess_descent, without_decay
 from fa_theory.verification.conserved import (
     LawDrift,
     assess_matrix_law,
@@ -14,9 +14,11 @@ from fa_theory.verification.conserved import (
 from fa_theory.verification.dominance import Dominance, dominance_along
 from fa_theory.verification.further_laws import (
     assess_dfa_law,
+    assess_matched_decay,
     assess_midpoint_exactness,
     dfa_law_drift,
     included_kernels,
+    matched_decay_drift,
     midpoint_drift,
 )
 from fa_theory.verification.identities import assess_bregman_drift, assess_dissipation_split, assess_neuron_identity
@@ -38,6 +40,7 @@ __all__ = [
     "assess_descent",
     "assess_dfa_law",
     "assess_dissipation_split",
+    "assess_matched_decay",
     "assess_matrix_law",
     "assess_midpoint_exactness",
     "assess_neuron_identity",
@@ -51,6 +54,7 @@ __all__ = [
     "instance_from_data",
     "instance_from_state",
     "law_drift",
+    "matched_decay_drift",
     "matrix_law_drift",
     "midpoint_drift",
     "neuron_law_drift",
@@ -61,4 +65,5 @@ __all__ = [
     "summarise",
     "trajectory_json",
     "verify",
+    "without_decay",
 ]

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from fa_theory.backend import machine_epsilon
 from fa_theory.bounds import Bound
 from fa_theory.dynamics import Trajectory
 from fa_theory.verification.dominance import dominance_along
-from fa_theory.verification.verdict import Verdict, first_failure, not_applicable, yes_or_no
+from fa_theory.verification.verdict import Verdict, first_failure, no_weight_decay, not_applicable, yes_or_no
+
+
+def without_decay(bound: Bound, rates: tuple[float, ...]) -> Bound:
+    """Return a bound with the assumption that there is no weight decay, which fails if a rate is not zero."""
+    return replace(bound, assumptions=(no_weight_decay(rates), *bound.assumptions)) if rates else bound
 
 
 def assess_bound(bound: Bound, trajectory: Trajectory) -> Verdict:
@@ -19,6 +26,7 @@ def assess_bound(bound: Bound, trajectory: Trajectory) -> Verdict:
     the verdict is undecided. At the start the two may be equal.
     """
     failure = first_failure(
+        no_weight_decay(trajectory.weight_decay),
         *bound.assumptions,
         yes_or_no("continuous-time flow", trajectory.method == "flow", f"method {trajectory.method}"),
     )

@@ -20,7 +20,14 @@ from fa_theory.laws import (
     unseen_inputs,
 )
 from fa_theory.model import DirectFeedback, FeedbackAlignment, Network, PotentialFeedback, SignFeedback
-from fa_theory.verification.verdict import Verdict, first_failure, judge_deviation, not_applicable, yes_or_no
+from fa_theory.verification.verdict import (
+    Verdict,
+    first_failure,
+    judge_deviation,
+    no_weight_decay,
+    not_applicable,
+    yes_or_no,
+)
 
 Host = np.ndarray[Any, Any]
 
@@ -100,6 +107,7 @@ def assess_neuron_law(trajectory: Trajectory) -> Verdict:
     network = trajectory.network
     quadratic = not any(isinstance(rule, SignFeedback | PotentialFeedback) for rule in network.feedback)
     failure = first_failure(
+        no_weight_decay(trajectory.weight_decay),
         yes_or_no("homogeneous activation", network.activation.degree is not None, network.activation.name),
         yes_or_no(
             "flow, or midpoint rule with a quadratic law",
@@ -139,6 +147,7 @@ def assess_matrix_law(trajectory: Trajectory) -> Verdict:
     network = trajectory.network
     signs = any(isinstance(rule, SignFeedback) for rule in network.feedback)
     failure = first_failure(
+        no_weight_decay(trajectory.weight_decay),
         yes_or_no("linear activation", network.activation.is_linear, network.activation.name),
         yes_or_no("a rule with a known quadratic form", has_matrix_law(network), network.rule_name),
         yes_or_no(
@@ -172,6 +181,9 @@ def projection_law_drift(trajectory: Trajectory) -> LawDrift:
 def assess_projection_law(trajectory: Trajectory) -> Verdict:
     """Judge statement projection-law; it is linear in W_1, and so holds for discrete steps too."""
     network = trajectory.network
+    failure = first_failure(no_weight_decay(trajectory.weight_decay))
+    if failure is not None:
+        return not_applicable("projection-law", failure)
     both = network.activation.is_linear and all(
         isinstance(rule, FeedbackAlignment | DirectFeedback) for rule in network.feedback
     )

@@ -1,6 +1,8 @@
-"""Laws of particular rules and dynamics along a trajectory: dfa-law, midpoint-exactness."""
+"""Laws of particular rules and dynamics along a trajectory: dfa-law, matched-decay, midpoint-exactness."""
 
 from __future__ import annotations
+
+from math import exp
 
 import numpy as np
 
@@ -9,10 +11,13 @@ from fa_theory.bounds import Assumption
 from fa_theory.dynamics import Trajectory
 from fa_theory.laws import (
     FeedbackPair,
+    decay_matches,
     dfa_law,
     dfa_law_size,
     feedback_pairs,
     has_quadratic_laws,
+    matched_decay,
+    matched_laws,
     quadratic_laws,
     steepest_quadratic_law,
 )
@@ -25,7 +30,7 @@ from fa_theory.verification.conserved import (
     matrix_law_drift,
     neuron_law_drift,
 )
-from fa_theory.verification.verdict import Verdict, first_failure, not_applicable, yes_or_no
+from fa_theory.verification.verdict import Verdict, first_failure, no_weight_decay, not_applicable, yes_or_no
 
 _RESIDUAL = 8.0
 """A midpoint step counts as solved when its residual is below this many eps times 1 + the largest weight."""
@@ -46,6 +51,7 @@ def assess_midpoint_exactness(trajectory: Trajectory) -> Verdict:
     """Judge statement midpoint-exactness on a run of the midpoint rule."""
     network = trajectory.network
     failure = first_failure(
+        no_weight_decay(trajectory.weight_decay),
         yes_or_no("midpoint rule", trajectory.method == "midpoint", f"method {trajectory.method}"),
         yes_or_no("homogeneous activation", network.activation.degree is not None, network.activation.name),
         yes_or_no("a rule with quadratic laws (not sign-fa)", has_quadratic_laws(network), network.rule_name),
@@ -101,6 +107,7 @@ def assess_dfa_law(trajectory: Trajectory) -> Verdict:
     network = trajectory.network
     direct = all(isinstance(rule, DirectFeedback) for rule in network.feedback)
     failure = first_failure(
+        no_weight_decay(trajectory.weight_decay),
         yes_or_no("rule is dfa", direct, network.rule_name),
         yes_or_no("linear activation", network.activation.is_linear, network.activation.name),
         yes_or_no("flow or midpoint rule", trajectory.method in ("flow", "midpoint"), f"method {trajectory.method}"),
@@ -114,3 +121,48 @@ def assess_dfa_law(trajectory: Trajectory) -> Verdict:
     worst = max((pair.condition for pair in pairs), default=1.0)
     remark = f"; {network.depth - 1} hidden layer(s), condition of the feedback at most {worst:.3g}"
     return judge_drift("dfa-law", dfa_law_drift(trajectory, pairs), trajectory, remark)
+
+
+def matched_decay_drift(trajectory: Trajectory) -> LawDrift:
+    """Measure how far C_i is from C_i(0) exp(-2 lambda_l t) in the layers whose decay is matched."""
+    rates, start = trajectory.weight_decay, trajectory.network_at(0)
+    still = neuron_law_drift(trajectory)
+    values, uncertainty = trajectory.along(lambda network: joined(matched_laws(network, rates)))
+    expected = np.stack([joined(matched_decay(start, rates, float(t))) for t in trajectory.t])
+    largest = np.maximum.accumulate(np.max(uncertainty, axis=1, initial=0.0))
+    drift = np.max(abs(values - expected), axis=1, initial=0.0)
+    return LawDrift(drift, largest + trajectory.rounding * still.size, still.size)
+
+
+def assess_matched_decay(trajectory: Trajectory) -> Verdict:
+    """Judge statement matched-decay on a trajectory of the flow with weight decay.
+
+    Layers whose decay is not matched are left out and named; where none is matched it does not apply, and the margin is
+    minus the smallest mismatch |q lambda_{l+1} - 2 lambda_l|.
+    """
+    network, rates = trajectory.network, trajectory.weight_decay
+    homogeneous = network.activation.degree is not None
+    failure = first_failure(
+        yes_or_no("weight decay", bool(rates), "none in this run"),
+        yes_or_no("homogeneous activation", homogeneous, network.activation.name),
+        yes_or_no("continuous-time flow", trajectory.method == "flow", f"method {trajectory.method}"),
+    )
+    if failure is not None:
+        return not_applicable("matched-decay", failure)
+    matches = decay_matches(network, rates)
+    told = [
+        f"layer {match.layer + 1}: 2 lambda_l = {match.rate:g}, q lambda_l+1 = "
+        + ("unknown, Psi is not homogeneous" if match.above is None else f"{match.above:g}")
+        for match in matches
+        if not match.matched
+    ]
+    if len(told) == len(matches):
+        gaps = [abs(match.above - match.rate) for match in matches if match.above is not None]
+        margin = -min(gaps, default=1.0)
+        return not_applicable("matched-decay", Assumption("matched decay", margin, False, "; ".join(told)))
+    matched = [match for match in matches if match.matched]
+    left = exp(-max(match.rate for match in matched) * float(trajectory.t[-1]))
+    remark = f"; layer(s) {', '.join(str(match.layer + 1) for match in matched)}, C_i falls to {left:.3g} of its start"
+    if told:
+        remark += f"; not matched: {'; '.join(told)}"
+    return judge_drift("matched-decay", matched_decay_drift(trajectory), trajectory, remark)

@@ -10,9 +10,9 @@ import numpy as np
 from fa_theory.bounds import BOUNDS, Bound
 from fa_theory.dynamics import OUTCOMES, Progress, Trajectory, simulate
 from fa_theory.model import Network, Problem
-from fa_theory.verification.bounded import assess_bound, assess_descent
+from fa_theory.verification.bounded import assess_bound, assess_descent, without_decay
 from fa_theory.verification.conserved import assess_matrix_law, assess_neuron_law, assess_projection_law
-from fa_theory.verification.further_laws import assess_dfa_law, assess_midpoint_exactness
+from fa_theory.verification.further_laws import assess_dfa_law, assess_matched_decay, assess_midpoint_exactness
 from fa_theory.verification.identities import assess_bregman_drift, assess_dissipation_split, assess_neuron_identity
 from fa_theory.verification.instance import Instance
 from fa_theory.verification.verdict import Verdict
@@ -62,9 +62,11 @@ def run_instance(instance: Instance, progress: Progress | None = None) -> Report
     """Simulate an instance, evaluate its bounds and judge every statement."""
     network, problem = instance.network, instance.problem
     trajectory = simulate(network, problem, progress=progress, **instance.run)
-    bounds = tuple(calculate(network, problem) for calculate in BOUNDS)
+    decay = trajectory.weight_decay
+    bounds = tuple(without_decay(calculate(network, problem), decay) for calculate in BOUNDS)
     # a flow has no step size, and any will do
     step_size = float(trajectory.options.get("step_size", 0.1))
+    seed = int(instance.run.get("seed", 0))
     # near the end of a run that diverges squares may overflow; what is then not a number is undecided
     with np.errstate(over="ignore", invalid="ignore"):
         verdicts = [
@@ -73,7 +75,8 @@ def run_instance(instance: Instance, progress: Progress | None = None) -> Report
             assess_matrix_law(trajectory),
             assess_projection_law(trajectory),
             assess_dfa_law(trajectory),
-            assess_bregman_drift(network, problem, step_size, int(instance.run.get("seed", 0))),
+            assess_bregman_drift(network, problem, step_size, seed, decay),
+            assess_matched_decay(trajectory),
             assess_midpoint_exactness(trajectory),
             assess_dissipation_split(trajectory),
             *(

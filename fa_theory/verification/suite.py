@@ -81,6 +81,11 @@ def standard_suite(seed: int = 0) -> tuple[Instance, ...]:
             run=_RUN | {"time": 5.0},
         ),
         instance(
+            "petal width, linear, matched decay, fa",
+            biases=True,
+            run=_RUN | {"time": 10.0, "weight_decay": [0.05, 0.1]},
+        ),
+        instance(
             "petal width, linear, three layers, midpoint",
             depth=3,
             width=4,

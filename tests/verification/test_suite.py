@@ -18,6 +18,8 @@ SOUND_REASONS = (
     "flow, or midpoint",
     "continuous-time flow",
     "midpoint rule",
+    "no weight decay",
+    "weight decay: none in this run",
 )
 
 
