@@ -95,7 +95,7 @@ STATEMENTS = {
             "Neuron law under matched weight decay",
             "own",
             "With weight decay dW_l/dt = -F_l - lambda_l W_l (biases too), Psi of degree q and q lambda_{l+1} = "
-            "2 lambda_l, C_i(t) = C_i(0) exp(-2 lambda_l t): initial misalignment is forgotten. adaFA: with equal decay "
+            "2 lambda_l, C_i(t) = C_i(0) exp(-2 lambda_l t): the initial misalignment is forgotten. adaFA: equal decay "
             "of W_l, W_{l+1} and B.",
             _FLOAT,
         ),
