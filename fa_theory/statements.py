@@ -75,12 +75,37 @@ STATEMENTS = {
             _FLOAT,
         ),
         Statement(
+            "dfa-law",
+            "Laws of direct feedback",
+            "own",
+            "In linear networks under DFA with null(B_{l+1}) inside null(B_l), layer l obeys matrix-law with the "
+            "effective feedback B_l B_{l+1}^+; the last hidden layer is FA. With gating there is none deeper down.",
+            _FLOAT,
+        ),
+        Statement(
             "bregman-drift",
             "Drift of the neuron law in one step",
             "own",
             "One step of gradient descent or SGD changes C_i by exactly 1/2 eta^2 |F_l[i,:]|^2 (and the bias part) "
             "minus p times the Bregman divergence of Psi between the outgoing weights after and before.",
             ("exact",),
+        ),
+        Statement(
+            "matched-decay",
+            "Neuron law under matched weight decay",
+            "own",
+            "With weight decay dW_l/dt = -F_l - lambda_l W_l (biases too), Psi of degree q and q lambda_{l+1} = "
+            "2 lambda_l, C_i(t) = C_i(0) exp(-2 lambda_l t): the initial misalignment is forgotten. adaFA: equal decay "
+            "of W_l, W_{l+1} and B.",
+            _FLOAT,
+        ),
+        Statement(
+            "midpoint-exactness",
+            "Midpoint rule keeps the laws",
+            "own",
+            "The implicit midpoint rule keeps neuron-law, and in linear networks matrix-law, to solver tolerance at "
+            "any step size under FA, adaFA and backprop (not sign-FA: its law drifts in a step across a sign change).",
+            _FLOAT,
         ),
         Statement(
             "dissipation-split",

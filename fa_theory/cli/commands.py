@@ -18,7 +18,7 @@ from fa_theory.bounds import all_bounds
 from fa_theory.cli.options import InstanceOptions, make_instance, with_instance_options
 from fa_theory.cli.output import JsonFile, check_writable, console_for_tables, write_json
 from fa_theory.cli.prove import prove
-from fa_theory.dynamics import check_fit, recorded_steps, recorded_times, simulate
+from fa_theory.dynamics import check_fit, decay_rates, recorded_steps, recorded_times, simulate
 from fa_theory.ledger import proof_evidence
 from fa_theory.model import save_state
 from fa_theory.statements import STATEMENTS
@@ -31,6 +31,7 @@ from fa_theory.verification import (
     standard_suite,
     summarise,
     trajectory_json,
+    without_decay,
 )
 from fa_theory.view import table
 
@@ -143,7 +144,11 @@ def bound(*, options: InstanceOptions, epsilon: Epsilon = None, json_file: JsonF
         times = [step * step_size for step in recorded_steps(int(run.get("steps", 1000)), points)]
     else:
         times = list(recorded_times(float(run.get("time", 10.0)), points))
-    bounds = all_bounds(instance.network, instance.problem, step_size=step_size, epsilon=epsilon)
+    decay = decay_rates(run.get("weight_decay", 0.0), instance.network.depth)
+    bounds = [
+        without_decay(each, decay)
+        for each in all_bounds(instance.network, instance.problem, step_size=step_size, epsilon=epsilon)
+    ]
     table.print_bounds(console_for_tables(), bounds, times[-1])
     if json_file is not None:
         rows = [bound_json(each, times) for each in bounds]

@@ -1,5 +1,6 @@
 """Update directions, the dissipation split, gradient descent, SGD, the flow, and their trajectories."""
 
+from fa_theory.dynamics.decay import WeightDecay, decay_rates, decayed
 from fa_theory.dynamics.discrete import gradient_descent, minibatches, recorded_steps, take_step
 from fa_theory.dynamics.dissipation import Dissipation, LayerSplit, dissipation
 from fa_theory.dynamics.flow import flow
@@ -30,8 +31,11 @@ __all__ = [
     "Progress",
     "ReducedFlow",
     "Trajectory",
+    "WeightDecay",
     "backward",
     "check_fit",
+    "decay_rates",
+    "decayed",
     "dissipation",
     "flow",
     "forward",

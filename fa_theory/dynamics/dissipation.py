@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from fa_theory.backend import Array, namespace
+from fa_theory.dynamics.decay import opposite
 from fa_theory.dynamics.passes import forward, gradients, inner, magnitudes, tangents, update_directions
-from fa_theory.model import Network, Parameters, Problem
+from fa_theory.model import Network, Problem
 
 
 class LayerSplit(NamedTuple):
@@ -85,9 +86,7 @@ def dissipation(network: Network, problem: Problem, slopes: tuple[Array, ...] | 
     errors = problem.loss.derivative(passed.output, problem.Y)
     directions = update_directions(network, passed, errors)
     slope = gradients(network, passed, errors)
-    velocity = Parameters(
-        tuple(-F for F in directions.weights), tuple(None if F is None else -F for F in directions.biases)
-    )
+    velocity = opposite(directions)
     rate = xp.sum(errors * tangents(network, passed, velocity)[-1]) / problem.n_samples
     feedback_size = magnitudes(network, passed, errors)
     gradient_size = magnitudes(network, passed, errors, of_gradients=True)

@@ -43,6 +43,16 @@ def exact_number(value: float) -> Any:
     return fmpq(*value.as_integer_ratio())
 
 
+def exact_rank(array: Array) -> int:
+    """Return the rank of a matrix over the rationals; of floats, that of the rational matrix that they are."""
+    from flint import fmpq, fmpq_mat
+
+    rational = exact_array(array)
+    rows, columns = rational.shape
+    entries = [x if isinstance(x, fmpq) else fmpq(x.numerator, x.denominator) for x in rational.ravel().tolist()]
+    return int(fmpq_mat(rows, columns, entries).rank())
+
+
 def exact_network(network: Network) -> Network:
     """Return the same network over exact rationals, the slope of a leaky ReLU and adaFA's kappa included.
 
@@ -72,7 +82,8 @@ def _exact_rule(rule: FeedbackRule) -> FeedbackRule:
             return DirectFeedback(exact_array(rule.B))
         case AdaptiveFeedback():
             kappa = exact_number(float(rule.kappa))
-            return AdaptiveFeedback(kappa, exact_array(rule.B_start), exact_array(rule.W_start))
+            share = exact_number(float(rule.share))
+            return AdaptiveFeedback(kappa, exact_array(rule.B_start), exact_array(rule.W_start), share)
         case Backprop() | SignFeedback():
             return rule
     raise ValueError(f"the rule {rule.name!r} is a user's own, which may not be rational")

@@ -1,6 +1,12 @@
 """Judgement: assumptions, verdicts, reports and the standard suite."""
 
-from fa_theory.verification.bounded import assess_bound, assess_descent, assess_generalised_decay, assess_hitting_time
+from fa_theory.verification.bounded import (
+    assess_bound,
+    assess_descent,
+    assess_generalised_decay,
+    assess_hitting_time,
+    without_decay,
+)
 from fa_theory.verification.conserved import (
     LawDrift,
     assess_matrix_law,
@@ -12,6 +18,15 @@ from fa_theory.verification.conserved import (
     projection_law_drift,
 )
 from fa_theory.verification.dominance import Dominance, dominance_along
+from fa_theory.verification.further_laws import (
+    assess_dfa_law,
+    assess_matched_decay,
+    assess_midpoint_exactness,
+    dfa_law_drift,
+    included_kernels,
+    matched_decay_drift,
+    midpoint_drift,
+)
 from fa_theory.verification.identities import assess_bregman_drift, assess_dissipation_split, assess_neuron_identity
 from fa_theory.verification.instance import Instance, instance_from_data, instance_from_state
 from fa_theory.verification.predicted import assess_minimum_norm, assess_reduced_flow
@@ -30,10 +45,13 @@ __all__ = [
     "assess_bound",
     "assess_bregman_drift",
     "assess_descent",
+    "assess_dfa_law",
     "assess_dissipation_split",
     "assess_generalised_decay",
     "assess_hitting_time",
+    "assess_matched_decay",
     "assess_matrix_law",
+    "assess_midpoint_exactness",
     "assess_minimum_norm",
     "assess_neuron_identity",
     "assess_neuron_law",
@@ -41,11 +59,15 @@ __all__ = [
     "assess_reduced_flow",
     "bound_json",
     "describe",
+    "dfa_law_drift",
     "dominance_along",
+    "included_kernels",
     "instance_from_data",
     "instance_from_state",
     "law_drift",
+    "matched_decay_drift",
     "matrix_law_drift",
+    "midpoint_drift",
     "neuron_law_drift",
     "projection_law_drift",
     "run_instance",
@@ -54,4 +76,5 @@ __all__ = [
     "summarise",
     "trajectory_json",
     "verify",
+    "without_decay",
 ]

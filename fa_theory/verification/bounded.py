@@ -11,7 +11,13 @@ from fa_theory.backend import machine_epsilon
 from fa_theory.bounds import Assumption, Bound
 from fa_theory.dynamics import Trajectory, dissipation
 from fa_theory.verification.dominance import dominance_along
-from fa_theory.verification.verdict import Verdict, first_failure, not_applicable, yes_or_no
+from fa_theory.verification.verdict import Verdict, first_failure, no_weight_decay, not_applicable, yes_or_no
+
+
+def without_decay(bound: Bound, rates: tuple[float, ...]) -> Bound:
+    """Return a bound with the assumption that there is no weight decay, which fails if a rate is not zero."""
+    return replace(bound, assumptions=(no_weight_decay(rates), *bound.assumptions)) if rates else bound
+
 
 _RUNS = {"flow": "continuous-time flow", "gd": "gradient descent with the full data"}
 
@@ -24,6 +30,7 @@ def assess_bound(bound: Bound, trajectory: Trajectory) -> Verdict:
     the verdict is undecided. At the start the two may be equal.
     """
     failure = first_failure(
+        no_weight_decay(trajectory.weight_decay),
         *bound.assumptions,
         yes_or_no(_RUNS[bound.method], trajectory.method == bound.method, f"method {trajectory.method}"),
     )

@@ -17,7 +17,14 @@ from fa_theory.laws import (
 )
 from fa_theory.model import Network, PotentialFeedback, Problem
 from fa_theory.verification.dominance import Dominance, dominance_along
-from fa_theory.verification.verdict import Verdict, first_failure, judge_deviation, not_applicable, yes_or_no
+from fa_theory.verification.verdict import (
+    Verdict,
+    first_failure,
+    judge_deviation,
+    no_weight_decay,
+    not_applicable,
+    yes_or_no,
+)
 
 _EXACT_STEPS = 2
 _EXACT_BATCH = 16
@@ -32,7 +39,8 @@ def assess_neuron_identity(trajectory: Trajectory) -> Verdict:
     """Judge statement neuron-identity at every recorded state, to rounding."""
     network, problem = trajectory.network, trajectory.problem
     failure = first_failure(
-        yes_or_no("homogeneous activation", network.activation.degree is not None, network.activation.name)
+        no_weight_decay(trajectory.weight_decay),
+        yes_or_no("homogeneous activation", network.activation.degree is not None, network.activation.name),
     )
     if failure is not None:
         return not_applicable("neuron-identity", failure)
@@ -54,6 +62,9 @@ def assess_neuron_identity(trajectory: Trajectory) -> Verdict:
 def assess_dissipation_split(trajectory: Trajectory) -> Verdict:
     """Judge statement dissipation-split at every recorded state against a forward-mode derivative of the loss."""
     network, problem = trajectory.network, trajectory.problem
+    failure = first_failure(no_weight_decay(trajectory.weight_decay))
+    if failure is not None:
+        return not_applicable("dissipation-split", failure)
     allowed = _rounding(network, problem)
     worst = 0.0
     for k in range(len(trajectory.t)):
@@ -76,7 +87,9 @@ def _in_words(dominance: Dominance) -> str:
     return f"alignment fails at {len(dominance.failures)} times from t = {first:.4g} to {last:.4g}, <G,F> >= {found}"
 
 
-def assess_bregman_drift(network: Network, problem: Problem, step_size: float, seed: int) -> Verdict:
+def assess_bregman_drift(
+    network: Network, problem: Problem, step_size: float, seed: int, weight_decay: tuple[float, ...] = ()
+) -> Verdict:
     """Judge statement bregman-drift on SGD steps from this start, in exact rational arithmetic.
 
     The start's floats are taken as the rationals that they are, and so are the errors e, which are evaluated in
@@ -84,6 +97,7 @@ def assess_bregman_drift(network: Network, problem: Problem, step_size: float, s
     """
     user_rule = any(isinstance(rule, PotentialFeedback) for rule in network.feedback)
     failure = first_failure(
+        no_weight_decay(weight_decay),
         yes_or_no("homogeneous activation", network.activation.degree is not None, network.activation.name),
         yes_or_no("a built-in rule (a user's own may not be rational)", not user_rule, network.rule_name),
     )

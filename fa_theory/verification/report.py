@@ -12,8 +12,9 @@ from fa_theory.bounds import Bound, all_bounds, check_epsilon
 from fa_theory.dynamics import OUTCOMES, Progress, Trajectory, simulate
 from fa_theory.ledger import proof_evidence
 from fa_theory.model import Network, Problem
-from fa_theory.verification.bounded import assess_bound, assess_descent, assess_hitting_time
+from fa_theory.verification.bounded import assess_bound, assess_descent, assess_hitting_time, without_decay
 from fa_theory.verification.conserved import assess_matrix_law, assess_neuron_law, assess_projection_law
+from fa_theory.verification.further_laws import assess_dfa_law, assess_matched_decay, assess_midpoint_exactness
 from fa_theory.verification.identities import assess_bregman_drift, assess_dissipation_split, assess_neuron_identity
 from fa_theory.verification.instance import Instance
 from fa_theory.verification.predicted import assess_minimum_norm, assess_reduced_flow
@@ -73,9 +74,13 @@ def run_instance(instance: Instance, progress: Progress | None = None, *, epsilo
     network, problem = instance.network, instance.problem
     trajectory = simulate(network, problem, progress=progress, **instance.run)
     descent_step = trajectory.options["step_size"] if trajectory.method == "gd" else None
-    bounds = all_bounds(network, problem, step_size=descent_step, epsilon=epsilon)
+    decay = trajectory.weight_decay
+    bounds = tuple(
+        without_decay(each, decay) for each in all_bounds(network, problem, step_size=descent_step, epsilon=epsilon)
+    )
     # a flow has no step size, and any will do
     step_size = float(trajectory.options.get("step_size", 0.1))
+    seed = int(instance.run.get("seed", 0))
     # near the end of a run that diverges squares may overflow; what is then not a number is undecided
     with np.errstate(over="ignore", invalid="ignore"):
         verdicts = [
@@ -83,7 +88,10 @@ def run_instance(instance: Instance, progress: Progress | None = None, *, epsilo
             assess_neuron_law(trajectory),
             assess_matrix_law(trajectory),
             assess_projection_law(trajectory),
-            assess_bregman_drift(network, problem, step_size, int(instance.run.get("seed", 0))),
+            assess_dfa_law(trajectory),
+            assess_bregman_drift(network, problem, step_size, seed, decay),
+            assess_matched_decay(trajectory),
+            assess_midpoint_exactness(trajectory),
             assess_dissipation_split(trajectory),
             *(_ASSESS.get(bound.id, assess_bound)(bound, trajectory) for bound in bounds),
             assess_reduced_flow(trajectory),

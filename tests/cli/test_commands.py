@@ -143,6 +143,18 @@ def test_gradient_descent_is_told_its_largest_certified_step_size(tmp_path, caps
     assert gd(alone) == gd(whole)
 
 
+def test_weight_decay_leaves_one_statement_that_applies(tmp_path, capsys):
+    file = tmp_path / "o.json"
+    assert run(capsys, "verify", *SMALL, "--weight-decay", "0.1,0.2", "--json", str(file))[0] == 0
+    written = json.loads(file.read_text())
+    verdicts = {row["id"]: row["verdict"] for row in written["results"]}
+    assert [each for each in verdicts if verdicts[each] != "not_applicable"] == ["matched-decay"]
+    assert verdicts["matched-decay"] == "holds"
+    assert written["instance"]["run"]["weight_decay"] == written["trajectory"]["options"]["weight_decay"] == [0.1, 0.2]
+    _, out, _ = run(capsys, "bound", *SMALL, "--weight-decay", "0.1")
+    assert "no weight decay (margin -0.1)" in " ".join(out.split())
+
+
 def test_simulate_writes_the_trajectory(tmp_path, capsys):
     file = tmp_path / "t.json"
     status, out, _ = run(capsys, "simulate", *SMALL, "--json", str(file))
@@ -219,6 +231,9 @@ def test_a_csv_of_the_user(tmp_path, capsys):
         (["frobnicate"], "frobnicate"),
         (["bound", "--time", "-1"], "time"),
         (["bound", "--points", "1"], "points"),
+        (["verify", "--weight-decay", "x"], "--weight-decay must be a number"),
+        (["verify", "--weight-decay", "-1"], "weight_decay must be finite and >= 0"),
+        (["bound", "--weight-decay", "0.1,0.2,0.3"], "weight_decay must be one number, or one for each of 2 layers"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(arguments, named, capsys):

@@ -12,6 +12,8 @@ SOUND_REASONS = (
     "two layers",
     "scalar output",
     "rule is fa",
+    "rule is dfa",
+    "a rule with quadratic laws",
     "linearly independent samples",
     "flow, or midpoint",
     "continuous-time flow",
@@ -21,6 +23,9 @@ SOUND_REASONS = (
     "no bias above the first layer",
     "no output bias",
     "the excess loss has vanished",
+    "midpoint rule",
+    "no weight decay",
+    "weight decay: none in this run",
 )
 
 
@@ -45,7 +50,7 @@ def test_the_suite_holds_every_statement_up_to_be_judged():
     """What holds where follows from the statements' assumptions, not from running them."""
     suite = {instance.name: instance for instance in standard_suite()}
     rules = {instance.network.rule_name.partition(":")[0] for instance in suite.values()}
-    assert rules == {"fa", "sign-fa", "adafa", "backprop"}
+    assert rules == {"fa", "sign-fa", "adafa", "backprop", "dfa"}
     assert {instance.problem.loss.name for instance in suite.values()} == {
         "squared",
         "logistic",
