@@ -11,7 +11,14 @@ from fa_theory.verification.conserved import (
     neuron_law_drift,
     projection_law_drift,
 )
-from fa_theory.verification.dominance import Dominance, dominance_along
+from fa_theory.verification.dominance import (
+    Alignment,
+    Dominance,
+    LayerAlignment,
+    alignment_along,
+    dominance_along,
+    dominance_json,
+)
 from fa_theory.verification.further_laws import (
     assess_dfa_law,
     assess_matched_decay,
@@ -23,18 +30,23 @@ from fa_theory.verification.further_laws import (
 )
 from fa_theory.verification.identities import assess_bregman_drift, assess_dissipation_split, assess_neuron_identity
 from fa_theory.verification.instance import Instance, instance_from_data, instance_from_state
+from fa_theory.verification.measured_decay import MeasuredDecay, measured_decay
 from fa_theory.verification.report import Report, bound_json, describe, run_instance, trajectory_json, verify
 from fa_theory.verification.suite import Summary, run_suite, standard_suite, summarise
 from fa_theory.verification.verdict import VERDICTS, Verdict
 
 __all__ = [
     "VERDICTS",
+    "Alignment",
     "Dominance",
     "Instance",
     "LawDrift",
+    "LayerAlignment",
+    "MeasuredDecay",
     "Report",
     "Summary",
     "Verdict",
+    "alignment_along",
     "assess_bound",
     "assess_bregman_drift",
     "assess_descent",
@@ -50,12 +62,14 @@ __all__ = [
     "describe",
     "dfa_law_drift",
     "dominance_along",
+    "dominance_json",
     "included_kernels",
     "instance_from_data",
     "instance_from_state",
     "law_drift",
     "matched_decay_drift",
     "matrix_law_drift",
+    "measured_decay",
     "midpoint_drift",
     "neuron_law_drift",
     "projection_law_drift",
