@@ -1,6 +1,7 @@
 """Judgement: assumptions, verdicts, reports and the standard suite."""
 
 from fa_theory.verification.bounded import assess_bound, assess_descent, without_decay
+from fa_theory.verification.completeness import assess_law_completeness
 from fa_theory.verification.conserved import (
     LawDrift,
     assess_matrix_law,
@@ -52,6 +53,7 @@ __all__ = [
     "assess_descent",
     "assess_dfa_law",
     "assess_dissipation_split",
+    "assess_law_completeness",
     "assess_matched_decay",
     "assess_matrix_law",
     "assess_midpoint_exactness",

@@ -11,6 +11,7 @@ from fa_theory.bounds import BOUNDS, Bound
 from fa_theory.dynamics import OUTCOMES, Progress, Trajectory, simulate
 from fa_theory.model import Network, Problem
 from fa_theory.verification.bounded import assess_bound, assess_descent, without_decay
+from fa_theory.verification.completeness import assess_law_completeness
 from fa_theory.verification.conserved import assess_matrix_law, assess_neuron_law, assess_projection_law
 from fa_theory.verification.dominance import dominance_json
 from fa_theory.verification.further_laws import assess_dfa_law, assess_matched_decay, assess_midpoint_exactness
@@ -82,6 +83,7 @@ def run_instance(instance: Instance, progress: Progress | None = None) -> Report
             assess_neuron_law(trajectory),
             assess_matrix_law(trajectory),
             assess_projection_law(trajectory),
+            assess_law_completeness(network, decay),
             assess_dfa_law(trajectory),
             assess_bregman_drift(network, problem, step_size, seed, decay),
             assess_matched_decay(trajectory),

@@ -19,6 +19,7 @@ SOUND_REASONS = (
     "continuous-time flow",
     "midpoint rule",
     "no weight decay",
+    "no output bias",
     "weight decay: none in this run",
 )
 
