@@ -107,10 +107,12 @@ def alignment_along(trajectory: Trajectory) -> tuple[LayerAlignment, ...]:
     negligible = (1e6 * machine_epsilon(trajectory.problem.X)) ** 2
     layers: list[list[LayerSplit]] = []
     cosines = []
-    for k in range(len(trajectory.t)):
-        now = trajectory.network_at(k)
-        layers.append(list(dissipation(now, trajectory.problem, trajectory.slopes_at(k)).layers[:-1]))
-        cosines.append(feedback_cosines(now))
+    # near the end of a run that diverges squares may overflow
+    with np.errstate(over="ignore", invalid="ignore"):
+        for k in range(len(trajectory.t)):
+            now = trajectory.network_at(k)
+            layers.append(list(dissipation(now, trajectory.problem, trajectory.slopes_at(k)).layers[:-1]))
+            cosines.append(feedback_cosines(now))
 
     def along(splits: list[LayerSplit] | list[NeuronSplit], cosine: list[Any]) -> Alignment:
         parts = {
@@ -154,13 +156,11 @@ def _smallest(constants: list[Host]) -> float | None:
 def dominance_json(trajectory: Trajectory) -> list[dict[str, Any]]:
     """Return JSON values of the alignment of every hidden layer: constants, failures, components along the run."""
     rows = []
-    for index, (layer, neurons) in enumerate(alignment_along(trajectory), start=1):
-        of_neurons = {name: _plain(getattr(neurons, name)) for name in _CONSTANTS}
-        rows.append(
-            {"layer": index}
-            | {name: _plain(getattr(layer, name)) for name in (*_CONSTANTS, *_COMPONENTS)}
-            | {"neurons": of_neurons}
-        )
+    with np.errstate(over="ignore", invalid="ignore"):
+        for index, (layer, neurons) in enumerate(alignment_along(trajectory), start=1):
+            constants = {name: _plain(getattr(neurons, name)) for name in _CONSTANTS}
+            measured = {name: _plain(getattr(layer, name)) for name in (*_CONSTANTS, *_COMPONENTS)}
+            rows.append({"layer": index, **measured, "neurons": constants})
     return rows
 
 

@@ -227,3 +227,10 @@ def test_reports_carry_dominance_and_decay():
     assert "integral of the measured rate" in report.verdict("dissipation-split").detail
     steps = ft.verify(network, problem, method="gd", steps=3).to_json()
     assert steps["measured_decay"] is None
+
+
+def test_a_run_that_overflows_has_dominance_without_numbers():
+    network = Network([1e25 * np.eye(2)] * 4, "linear", "backprop")
+    report = ft.verify(network, Problem(np.eye(2), np.eye(2)), method="gd", steps=1, step_size=1e-300)
+    written = json.loads(json.dumps(report.to_json(), allow_nan=False))
+    assert written["dominance"][0]["gradient"] == [None, None]
