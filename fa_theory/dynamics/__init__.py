@@ -2,7 +2,14 @@
 
 from fa_theory.dynamics.decay import WeightDecay, decay_rates, decayed
 from fa_theory.dynamics.discrete import gradient_descent, minibatches, recorded_steps, take_step
-from fa_theory.dynamics.dissipation import Dissipation, LayerSplit, dissipation
+from fa_theory.dynamics.dissipation import (
+    Dissipation,
+    FeedbackCosine,
+    LayerSplit,
+    NeuronSplit,
+    dissipation,
+    feedback_cosines,
+)
 from fa_theory.dynamics.flow import flow
 from fa_theory.dynamics.integrate import Progress
 from fa_theory.dynamics.midpoint import implicit_midpoint
@@ -26,8 +33,10 @@ __all__ = [
     "OUTCOMES",
     "Dissipation",
     "Event",
+    "FeedbackCosine",
     "ForwardPass",
     "LayerSplit",
+    "NeuronSplit",
     "Progress",
     "ReducedFlow",
     "Trajectory",
@@ -37,6 +46,7 @@ __all__ = [
     "decay_rates",
     "decayed",
     "dissipation",
+    "feedback_cosines",
     "flow",
     "forward",
     "gradient_descent",

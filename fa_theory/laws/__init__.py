@@ -2,7 +2,8 @@
 
 from fa_theory.laws.bregman_drift import Drift, bregman_drift
 from fa_theory.laws.dfa_law import FeedbackPair, dfa_law, dfa_law_size, effective_feedback, feedback_pairs
-from fa_theory.laws.exact import exact_array, exact_network, exact_number, exact_rank, nearest_floats
+from fa_theory.laws.exact import exact_array, exact_matrix, exact_network, exact_number, exact_rank, nearest_floats
+from fa_theory.laws.law_completeness import LawCount, count_laws
 from fa_theory.laws.matched_decay import DecayMatch, decay_matches, matched_decay, matched_laws
 from fa_theory.laws.matrix_law import has_matrix_law, matrix_law
 from fa_theory.laws.midpoint_exactness import has_quadratic_laws, quadratic_laws, steepest_quadratic_law
@@ -16,13 +17,16 @@ __all__ = [
     "Drift",
     "FeedbackPair",
     "Identity",
+    "LawCount",
     "bregman_drift",
+    "count_laws",
     "decay_matches",
     "dfa_law",
     "dfa_law_size",
     "effective_feedback",
     "end_to_end",
     "exact_array",
+    "exact_matrix",
     "exact_network",
     "exact_number",
     "exact_rank",

@@ -17,6 +17,7 @@ from fa_theory.laws import (
 )
 from fa_theory.model import Network, PotentialFeedback, Problem
 from fa_theory.verification.dominance import Dominance, dominance_along
+from fa_theory.verification.measured_decay import MeasuredDecay
 from fa_theory.verification.verdict import (
     Verdict,
     first_failure,
@@ -59,8 +60,12 @@ def assess_neuron_identity(trajectory: Trajectory) -> Verdict:
     return judge_deviation("neuron-identity", worst, allowed, detail)
 
 
-def assess_dissipation_split(trajectory: Trajectory) -> Verdict:
-    """Judge statement dissipation-split at every recorded state against a forward-mode derivative of the loss."""
+def assess_dissipation_split(trajectory: Trajectory, decay: MeasuredDecay | None = None) -> Verdict:
+    """Judge statement dissipation-split at every recorded state against a forward-mode derivative of the loss.
+
+    `decay`, where it is given, is told of; it depends on how well the recorded times resolve the rate, and so does not
+    change the verdict.
+    """
     network, problem = trajectory.network, trajectory.problem
     failure = first_failure(no_weight_decay(trajectory.weight_decay))
     if failure is not None:
@@ -73,7 +78,7 @@ def assess_dissipation_split(trajectory: Trajectory) -> Verdict:
             worst = float(np.maximum(worst, abs(split.rate - split.predicted_rate) / split.size))
     detail = (
         f"largest relative gap {worst:.2e} over {len(trajectory.t)} states, rounding {allowed:.2e}; "
-        f"{_in_words(dominance_along(trajectory))}"
+        f"{_in_words(dominance_along(trajectory))}{_decay_in_words(decay)}"
     )
     return judge_deviation("dissipation-split", worst, allowed, detail)
 
@@ -85,6 +90,16 @@ def _in_words(dominance: Dominance) -> str:
         return f"<G,F> at least {found}" if found else "F = 0 in every hidden layer"
     first, last = dominance.failures[0], dominance.failures[-1]
     return f"alignment fails at {len(dominance.failures)} times from t = {first:.4g} to {last:.4g}, <G,F> >= {found}"
+
+
+def _decay_in_words(decay: MeasuredDecay | None) -> str:
+    if decay is None:
+        return ""
+    gap = (
+        f"; log L(t) is minus the integral of the measured rate to {np.max(decay.deviation):.2e} until t = "
+        f"{decay.t[-1]:.4g}, error estimate {decay.tolerance[-1]:.2e}"
+    )
+    return gap if decay.agrees else f"{gap} (the recorded times are too few for it)"
 
 
 def assess_bregman_drift(

@@ -13,10 +13,13 @@ from fa_theory.dynamics import OUTCOMES, Progress, Trajectory, simulate
 from fa_theory.ledger import proof_evidence
 from fa_theory.model import Network, Problem
 from fa_theory.verification.bounded import assess_bound, assess_descent, assess_hitting_time, without_decay
+from fa_theory.verification.completeness import assess_law_completeness
 from fa_theory.verification.conserved import assess_matrix_law, assess_neuron_law, assess_projection_law
+from fa_theory.verification.dominance import dominance_json
 from fa_theory.verification.further_laws import assess_dfa_law, assess_matched_decay, assess_midpoint_exactness
 from fa_theory.verification.identities import assess_bregman_drift, assess_dissipation_split, assess_neuron_identity
 from fa_theory.verification.instance import Instance
+from fa_theory.verification.measured_decay import MeasuredDecay, measured_decay, measured_decay_json
 from fa_theory.verification.predicted import assess_minimum_norm, assess_reduced_flow
 from fa_theory.verification.verdict import Verdict
 
@@ -35,12 +38,15 @@ class Report:
         All bounds, applicable or not.
     verdicts : tuple of Verdict
         One for each statement, in the order of `fa_theory.statements.STATEMENTS`.
+    measured_decay : MeasuredDecay or None
+        The decay of the loss from its measured rate, for flows without weight decay.
     """
 
     instance: Instance
     trajectory: Trajectory
     bounds: tuple[Bound, ...]
     verdicts: tuple[Verdict, ...]
+    measured_decay: MeasuredDecay | None = None
 
     @property
     def refuted(self) -> bool:
@@ -52,12 +58,14 @@ class Report:
         return next(verdict for verdict in self.verdicts if verdict.id == statement)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the report as JSON values: instance, trajectory, bounds and results."""
+        """Return the report as JSON values: instance, trajectory, bounds, results, dominance, measured decay."""
         return {
             "instance": describe(self.instance),
             "trajectory": trajectory_json(self.trajectory),
             "bounds": [bound_json(bound, self.trajectory.t.tolist()) for bound in self.bounds],
             "results": [asdict(verdict) | {"proof": proof_evidence(verdict.id)} for verdict in self.verdicts],
+            "dominance": dominance_json(self.trajectory),
+            "measured_decay": measured_decay_json(self.measured_decay),
         }
 
 
@@ -83,21 +91,23 @@ def run_instance(instance: Instance, progress: Progress | None = None, *, epsilo
     seed = int(instance.run.get("seed", 0))
     # near the end of a run that diverges squares may overflow; what is then not a number is undecided
     with np.errstate(over="ignore", invalid="ignore"):
+        measured = measured_decay(trajectory)
         verdicts = [
             assess_neuron_identity(trajectory),
             assess_neuron_law(trajectory),
             assess_matrix_law(trajectory),
             assess_projection_law(trajectory),
+            assess_law_completeness(network, decay),
             assess_dfa_law(trajectory),
             assess_bregman_drift(network, problem, step_size, seed, decay),
             assess_matched_decay(trajectory),
             assess_midpoint_exactness(trajectory),
-            assess_dissipation_split(trajectory),
+            assess_dissipation_split(trajectory, measured),
             *(_ASSESS.get(bound.id, assess_bound)(bound, trajectory) for bound in bounds),
             assess_reduced_flow(trajectory),
             assess_minimum_norm(trajectory),
         ]
-    return Report(instance, trajectory, bounds, tuple(verdicts))
+    return Report(instance, trajectory, bounds, tuple(verdicts), measured)
 
 
 def verify(

@@ -25,8 +25,8 @@ def standard_suite(seed: int = 0) -> tuple[Instance, ...]:
     For FA, sign-FA, adaFA(1) and backprop: petal width by a linear network (exponential-decay on the excess loss),
     four flowers by leaky ReLU with biases (exponential-decay with kinks), setosa against the rest with logistic loss
     (separable-decay). For FA: exponential loss, three species at once (multi-output-decay), networks of four layers
-    (dfa-law under DFA), steps of the midpoint rule, and gradient descent (with a certified step size: gd-decay; until it
-    has converged: minimum-norm).
+    (dfa-law under DFA), steps of the midpoint rule, and gradient descent (with a certified step size: gd-decay; until
+    it has converged: minimum-norm).
     """
 
     def instance(name: str, **options: object) -> Instance:

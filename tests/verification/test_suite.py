@@ -25,6 +25,7 @@ SOUND_REASONS = (
     "the excess loss has vanished",
     "midpoint rule",
     "no weight decay",
+    "no output bias",
     "weight decay: none in this run",
 )
 
@@ -57,6 +58,9 @@ def test_the_suite_holds_every_statement_up_to_be_judged():
         "exponential",
         "cross_entropy",
     }
+    runs = [instance.run for instance in suite.values()]
+    assert {run.get("method", "flow") for run in runs} == {"flow", "sgd", "midpoint"}
+    assert any("weight_decay" in run for run in runs)
     assert max(instance.network.depth for instance in suite.values()) == 4
     assert all(any("standard" in each for each in i.description["transforms"]) for i in suite.values())
 
