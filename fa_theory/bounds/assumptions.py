@@ -206,3 +206,28 @@ def eigenvalue_rounding(spectrum: Spectrum, eigenvalue: float) -> float:
     """Return by how much an eigenvalue of X X^T / N may be off: its singular value by the rank tolerance."""
     singular = float(np.sqrt(eigenvalue * spectrum.n_samples))
     return (2 * singular + spectrum.tolerance) * spectrum.tolerance / spectrum.n_samples
+
+
+def fixed_or_sign_feedback(network: Network) -> Assumption:
+    """Judge whether v_i b_i = 1/2 |w_i|^2 - C_i with |b_i| constant: FA, DFA of two layers, adaFA(0) or sign-FA."""
+    holds = all(isinstance(rule, SignFeedback) for rule in network.feedback) or bool(fixed_feedback(network).holds)
+    return _yes_or_no("rule is fa or sign-fa", holds, network.rule_name)
+
+
+def feedback_sizes(network: Network) -> Host:
+    """Return |b_i| of the last hidden layer's neurons for one output; 1 under sign-FA, whatever the sign is."""
+    if isinstance(network.feedback[-1], SignFeedback):
+        return np.ones(network.widths[-2])
+    return np.asarray(abs(to_numpy(network.feedback[-1].matrix(network.weights[-1])).astype(float)[:, 0]))
+
+
+def all_feedback(sizes: Host) -> Assumption:
+    """Judge whether no b_i is zero; the margin is the least |b_i|."""
+    least = float(np.min(sizes))
+    return Assumption("no feedback b_i is zero", least or -1.0, least > 0, f"least |b_i| = {least:.3g}")
+
+
+def no_output_bias(network: Network) -> Assumption:
+    """Judge whether there is no output bias."""
+    none = network.biases[-1] is None
+    return _yes_or_no("no output bias", none, "none" if none else "an output bias is trained")

@@ -1,7 +1,15 @@
 """Update directions, the dissipation split, gradient descent, SGD, the flow, and their trajectories."""
 
-from fa_theory.dynamics.discrete import gradient_descent, minibatches, take_step
-from fa_theory.dynamics.dissipation import Dissipation, LayerSplit, dissipation
+from fa_theory.dynamics.decay import WeightDecay, decay_rates, decayed
+from fa_theory.dynamics.discrete import gradient_descent, minibatches, recorded_steps, take_step
+from fa_theory.dynamics.dissipation import (
+    Dissipation,
+    FeedbackCosine,
+    LayerSplit,
+    NeuronSplit,
+    dissipation,
+    feedback_cosines,
+)
 from fa_theory.dynamics.flow import flow
 from fa_theory.dynamics.integrate import Progress
 from fa_theory.dynamics.midpoint import implicit_midpoint
@@ -16,6 +24,7 @@ from fa_theory.dynamics.passes import (
     tangents,
     update_directions,
 )
+from fa_theory.dynamics.reduced import ReducedFlow, has_reduced_flow, reduced_flow
 from fa_theory.dynamics.simulate import METHODS, check_fit, simulate
 from fa_theory.dynamics.trajectory import OUTCOMES, Event, Trajectory, recorded_times
 
@@ -24,23 +33,33 @@ __all__ = [
     "OUTCOMES",
     "Dissipation",
     "Event",
+    "FeedbackCosine",
     "ForwardPass",
     "LayerSplit",
+    "NeuronSplit",
     "Progress",
+    "ReducedFlow",
     "Trajectory",
+    "WeightDecay",
     "backward",
     "check_fit",
+    "decay_rates",
+    "decayed",
     "dissipation",
+    "feedback_cosines",
     "flow",
     "forward",
     "gradient_descent",
     "gradients",
+    "has_reduced_flow",
     "implicit_midpoint",
     "inner",
     "loss_of",
     "magnitudes",
     "minibatches",
+    "recorded_steps",
     "recorded_times",
+    "reduced_flow",
     "simulate",
     "take_step",
     "tangents",

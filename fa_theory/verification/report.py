@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from fa_theory.bounds import BOUNDS, Bound
+from fa_theory.bounds import Bound, all_bounds, check_epsilon
 from fa_theory.dynamics import OUTCOMES, Progress, Trajectory, simulate
 from fa_theory.ledger import proof_evidence
 from fa_theory.model import Network, Problem
-from fa_theory.verification.bounded import assess_bound, assess_descent
+from fa_theory.verification.bounded import assess_bound, assess_descent, assess_hitting_time, without_decay
+from fa_theory.verification.completeness import assess_law_completeness
 from fa_theory.verification.conserved import assess_matrix_law, assess_neuron_law, assess_projection_law
+from fa_theory.verification.dominance import dominance_json
+from fa_theory.verification.further_laws import assess_dfa_law, assess_matched_decay, assess_midpoint_exactness
 from fa_theory.verification.identities import assess_bregman_drift, assess_dissipation_split, assess_neuron_identity
 from fa_theory.verification.instance import Instance
+from fa_theory.verification.measured_decay import MeasuredDecay, measured_decay, measured_decay_json
+from fa_theory.verification.predicted import assess_minimum_norm, assess_reduced_flow
 from fa_theory.verification.verdict import Verdict
 
 
@@ -32,12 +38,15 @@ class Report:
         All bounds, applicable or not.
     verdicts : tuple of Verdict
         One for each statement, in the order of `fa_theory.statements.STATEMENTS`.
+    measured_decay : MeasuredDecay or None
+        The decay of the loss from its measured rate, for flows without weight decay.
     """
 
     instance: Instance
     trajectory: Trajectory
     bounds: tuple[Bound, ...]
     verdicts: tuple[Verdict, ...]
+    measured_decay: MeasuredDecay | None = None
 
     @property
     def refuted(self) -> bool:
@@ -49,40 +58,66 @@ class Report:
         return next(verdict for verdict in self.verdicts if verdict.id == statement)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the report as JSON values: instance, trajectory, bounds and results."""
+        """Return the report as JSON values: instance, trajectory, bounds, results, dominance, measured decay."""
         return {
             "instance": describe(self.instance),
             "trajectory": trajectory_json(self.trajectory),
             "bounds": [bound_json(bound, self.trajectory.t.tolist()) for bound in self.bounds],
             "results": [asdict(verdict) | {"proof": proof_evidence(verdict.id)} for verdict in self.verdicts],
+            "dominance": dominance_json(self.trajectory),
+            "measured_decay": measured_decay_json(self.measured_decay),
         }
 
 
-def run_instance(instance: Instance, progress: Progress | None = None) -> Report:
-    """Simulate an instance, evaluate its bounds and judge every statement."""
+_ASSESS: dict[str, Callable[[Bound, Trajectory], Verdict]] = {
+    "descent": assess_descent,
+    "hitting-time": assess_hitting_time,
+}
+"""Bounds that promise more than their curve."""
+
+
+def run_instance(instance: Instance, progress: Progress | None = None, *, epsilon: float | None = None) -> Report:
+    """Simulate an instance, evaluate its bounds and judge every statement; `epsilon` is the loss of hitting-time."""
+    check_epsilon(epsilon)
     network, problem = instance.network, instance.problem
     trajectory = simulate(network, problem, progress=progress, **instance.run)
-    bounds = tuple(calculate(network, problem) for calculate in BOUNDS)
+    descent_step = trajectory.options["step_size"] if trajectory.method == "gd" else None
+    decay = trajectory.weight_decay
+    bounds = tuple(
+        without_decay(each, decay) for each in all_bounds(network, problem, step_size=descent_step, epsilon=epsilon)
+    )
     # a flow has no step size, and any will do
     step_size = float(trajectory.options.get("step_size", 0.1))
+    seed = int(instance.run.get("seed", 0))
     # near the end of a run that diverges squares may overflow; what is then not a number is undecided
     with np.errstate(over="ignore", invalid="ignore"):
+        measured = measured_decay(trajectory)
         verdicts = [
             assess_neuron_identity(trajectory),
             assess_neuron_law(trajectory),
             assess_matrix_law(trajectory),
             assess_projection_law(trajectory),
-            assess_bregman_drift(network, problem, step_size, int(instance.run.get("seed", 0))),
-            assess_dissipation_split(trajectory),
-            *(
-                assess_descent(bound, trajectory) if bound.id == "descent" else assess_bound(bound, trajectory)
-                for bound in bounds
-            ),
+            assess_law_completeness(network, decay),
+            assess_dfa_law(trajectory),
+            assess_bregman_drift(network, problem, step_size, seed, decay),
+            assess_matched_decay(trajectory),
+            assess_midpoint_exactness(trajectory),
+            assess_dissipation_split(trajectory, measured),
+            *(_ASSESS.get(bound.id, assess_bound)(bound, trajectory) for bound in bounds),
+            assess_reduced_flow(trajectory),
+            assess_minimum_norm(trajectory),
         ]
-    return Report(instance, trajectory, bounds, tuple(verdicts))
+    return Report(instance, trajectory, bounds, tuple(verdicts), measured)
 
 
-def verify(network: Network, problem: Problem, *, progress: Progress | None = None, **run: Any) -> Report:
+def verify(
+    network: Network,
+    problem: Problem,
+    *,
+    progress: Progress | None = None,
+    epsilon: float | None = None,
+    **run: Any,
+) -> Report:
     """Simulate a network on a problem and judge every statement of the theory on the run.
 
     Parameters
@@ -91,6 +126,8 @@ def verify(network: Network, problem: Problem, *, progress: Progress | None = No
         Start and data.
     progress : callable, optional
         Called with the finished fraction of the present run.
+    epsilon : float, optional
+        The loss to reach (statement hitting-time); half of the loss at the start by default.
     **run
         Keyword arguments of `fa_theory.simulate`: method, time, steps, step_size, points, accuracy, ...
 
@@ -104,7 +141,7 @@ def verify(network: Network, problem: Problem, *, progress: Progress | None = No
     ValueError
         If an argument is out of range, or network and problem do not fit each other.
     """
-    return run_instance(Instance("instance", network, problem, run, {}), progress)
+    return run_instance(Instance("instance", network, problem, run, {}), progress, epsilon=epsilon)
 
 
 def describe(instance: Instance) -> dict[str, Any]:
@@ -156,4 +193,8 @@ def bound_json(bound: Bound, times: list[float]) -> dict[str, Any]:
         "quantity": bound.quantity,
         "floor": bound.floor,
         "constants": bound.constants,
+        "method": bound.method,
+        "step_size": bound.step_size,
+        "epsilon": bound.epsilon,
+        "time": bound.time,
     }
