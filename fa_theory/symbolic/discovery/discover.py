@@ -12,7 +12,7 @@ from fa_theory.symbolic.discovery.law import Law, polynomial_law
 from fa_theory.symbolic.discovery.lie import close_under_brackets, rank_by_random_brackets
 from fa_theory.symbolic.discovery.linear import independent_rows, rank, rank_modulo, residue
 from fa_theory.symbolic.discovery.named import gradient_rows, named_laws
-from fa_theory.symbolic.discovery.network_request import make_request, rational
+from fa_theory.symbolic.discovery.network_request import NetworkRequest, make_request, rational
 from fa_theory.symbolic.discovery.regions import nonzero
 from fa_theory.symbolic.discovery.systems import MomentumSystem, NetworkSystem, System
 
@@ -99,6 +99,7 @@ def discover(
     friction: Any | None = None,
     feedback: Sequence[Any] | None = None,
     weights: Sequence[Any] | None = None,
+    patterns: str | None = None,
     progress: Progress | None = None,
 ) -> Discovery:
     """Count and list the conservation laws of a rule, for all data sets and losses.
@@ -114,8 +115,7 @@ def discover(
     widths : sequence of int, optional
         (d, n_1, ..., m), in place of `shape` and `depth`.
     activation : str
-        ``linear``, ``relu`` or ``leaky_relu:A``. A gated network's laws are those near a start: where every sample
-        keeps its activation pattern for a while, patterns being those that some sample reaches.
+        ``linear``, ``relu`` or ``leaky_relu:A``.
     biases : bool
         Whether every layer has a bias.
     degree : int
@@ -127,7 +127,11 @@ def discover(
     feedback : sequence of matrices, optional
         Rational B_2, ..., B_L (D_2, ... for adafa) in place of drawn ones.
     weights : sequence of matrices, optional
-        Rational W_1, ..., W_L in place of a drawn start; they decide activation patterns and signs.
+        Rational W_1, ..., W_L in place of a drawn start; they decide reachable patterns and signs.
+    patterns : {"reachable", "all"}, optional
+        Which activation patterns of a gated network count. ``reachable``: those that some input produces near the
+        start, so the laws are those near it. ``all``: every pattern, so the laws are those that hold everywhere.
+        Default: reachable for two layers (and for d = 1 without biases) or where `weights` are given, else all.
     progress : callable, optional
         Told in words what is being done.
 
@@ -139,14 +143,14 @@ def discover(
     sizes = _checked_widths(shape, depth, widths)
     if not isinstance(degree, int) or degree < 0:
         raise ValueError(f"degree must be a whole number >= 0, got {degree!r}")
-    request = make_request(rule, sizes, activation, biases=biases, seed=seed, feedback=feedback, weights=weights)
+    request = make_request(rule, sizes, activation, biases=biases, seed=seed, feedback=feedback, weights=weights, patterns=patterns)
     system: System = request.system
     named = named_laws(request.system, request.rule) if friction is None else []
     if friction is not None:
         system = MomentumSystem(request.system, rational("friction", friction))
     letter = "D" if request.rule == "adafa" else "B"
     matrices = {f"{letter}{k}": matrix for k, matrix in enumerate(request.feedback, start=2)}
-    conditions = _conditions(request.rule, gated=bool(request.system.patterns), momentum=friction is not None)
+    conditions = _conditions(request, momentum=friction is not None)
     return search(
         system,
         degree,
@@ -181,13 +185,15 @@ def _checked_widths(
     return sizes
 
 
-def _conditions(rule: str, *, gated: bool, momentum: bool) -> list[str]:
+def _conditions(request: NetworkRequest, *, momentum: bool) -> list[str]:
     """Return the sentences that say for what the answer holds."""
     sentences = []
-    if rule == "sign-fa":
-        sentences.append("They hold between sign changes: the signs of the weights above are held.")
-    if gated:
-        sentences.append("They hold near the start that was drawn or given, while no sample crosses a kink.")
+    if request.rule == "sign-fa":
+        sentences.append("This is between sign changes: the signs of the weights above the first layer are held.")
+    if request.system.every_pattern:
+        sentences.append("Laws are functions that are conserved under every activation pattern.")
+    elif request.system.patterns:
+        sentences.append("This is near the start that was drawn or given, while no sample crosses a kink.")
     if momentum:
         sentences.append("Functions of time as well as of the state are not searched.")
     return sentences
@@ -244,14 +250,16 @@ def search(
             polynomial_law(f"polynomial-law {k}", polynomial, system.variables, names)
             for k, polynomial in enumerate(found.further, start=1)
         ]
+    listed.sort(key=lambda law: 0 if law.statement == "neuron-law" else law.polynomial.degree)
     laws = _independent(listed, points[0])
-    certain_laws = list(named) if not spanning else [*named, *laws]
+    every_pattern = isinstance(system, NetworkSystem) and system.every_pattern
+    certain_laws = [*named, *laws] if spanning or every_pattern else named
     known = rank_modulo(gradient_rows([law.polynomial for law in certain_laws], points[0]))
-    orbit, closed = _orbit_dimension(system, points, n_variables - known, rng, say)
+    orbit, closed = _orbit_dimension(system, points, n_variables - known, rng, say, close=spanning)
     count = n_variables - orbit
     proved = count == known or (closed and spanning)
     complete: bool | None = None
-    if spanning or all(law.statement for law in laws):
+    if spanning or every_pattern or all(law.statement for law in laws):
         complete = True if len(laws) == count else (False if proved and degree and listing_certain else None)
     words = _explain(
         count, n_variables, orbit, laws, degree, found_dimension, complete, proved=proved, met=count == known,
@@ -269,7 +277,7 @@ def _independent(laws: Sequence[Law], point: Sequence[Any]) -> list[Law]:
 
 
 def _orbit_dimension(
-    system: System, points: Sequence[Sequence[Any]], most: int, rng: random.Random, say: Progress
+    system: System, points: Sequence[Sequence[Any]], most: int, rng: random.Random, say: Progress, *, close: bool
 ) -> tuple[int, bool]:
     """Return the largest rank found at the points, and whether the brackets close (False: not known)."""
     best = 0
@@ -280,6 +288,8 @@ def _orbit_dimension(
                 return best, False
     else:
         best = max(rank(list(system.rows(point))) for point in points)
+    if not close:
+        return best, False
     closure = close_under_brackets(system, points, most, _MOST_TERMS, say)
     return max(best, closure.rank), closure.closed
 

@@ -8,7 +8,7 @@ lifted to the rationals and checked identically before it is called a law.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations_with_replacement
 from math import comb
 from typing import Any, NamedTuple
@@ -16,18 +16,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from flint import nmod_mat
 
+from fa_theory.symbolic.discovery.check import conserved, conserved_for_every_pattern
 from fa_theory.symbolic.discovery.lie import Say
 from fa_theory.symbolic.discovery.linear import (
     PRIME,
     PRIMES,
-    kernel_modulo,
+    independent,
     rank_modulo,
     rational_from_residues,
     reduced_rows,
     residue,
 )
-from fa_theory.symbolic.discovery.polynomials import Monomial, Polynomial, along
-from fa_theory.symbolic.discovery.systems import System
+from fa_theory.symbolic.discovery.polynomials import Monomial, Polynomial
+from fa_theory.symbolic.discovery.systems import NetworkSystem, System
 
 MOST_MONOMIALS = 5000
 _SIZE = 10**6
@@ -89,23 +90,20 @@ def polynomial_laws(
     say : callable
         Told what is being done.
     """
+    every_pattern = isinstance(system, NetworkSystem) and system.every_pattern
+    check: Any = conserved_for_every_pattern if every_pattern else conserved
     generating, further = list(known), []
     dimension, certain = 0, True
     for total in range(1, degree + 1):
         say(f"polynomial laws of degree {total}: {n_monomials(len(system.variables), total)} monomials")
         monomials = _monomials(len(system.variables), total)
-        products = [_vector(each, monomials) for each in products_up_to(generating, total)]
-        filled = rank_modulo(products)
+        products = products_up_to(generating, total)
+        filled = rank_modulo(_vectors(products, monomials, PRIME))
         equations = _Equations(system, monomials, total, rng)
-        equations.extend()
-        kernel = equations.kernel(PRIME)
-        if len(kernel) > filled:
-            equations.extend()  # perhaps there were too few points
-            kernel = equations.kernel(PRIME)
-        dimension, certain = len(kernel), True
+        dimension, certain = equations.kernel(PRIME).ncols(), True
         if dimension > filled:
             found = _lift(equations, products, monomials)
-            found = [each for each in found if _holds(system, each)]
+            found = [each for each, holds in zip(found, check(system, found), strict=True) if holds]
             certain = filled + len(found) == dimension
             further += found
             generating += found
@@ -132,8 +130,15 @@ def products_up_to(laws: Sequence[Polynomial], degree: int) -> list[Polynomial]:
     return products
 
 
-def _vector(polynomial: Polynomial, monomials: Sequence[Monomial]) -> list[int]:
-    return [residue(polynomial.terms.get(monomial, 0)) for monomial in monomials]
+def _vectors(polynomials: Sequence[Polynomial], monomials: Sequence[Monomial], prime: int) -> list[list[int]]:
+    return [[residue(each.terms.get(monomial, 0), prime) for monomial in monomials] for each in polynomials]
+
+
+class _Sample(NamedTuple):
+    """A point and independent fields there, exact."""
+
+    point: list[int]
+    fields: list[Sequence[Any]]
 
 
 class _Equations:
@@ -145,35 +150,42 @@ class _Equations:
         # a variable more, with value 1 and velocity 0, fills monomials of lower degree up
         filled = [(*m, *[n_variables] * (degree - len(m))) for m in monomials]
         self._factors = np.array(filled, dtype=np.int64).T
-        self._points: list[list[int]] = []
-        self._fields: list[list[list[Any]]] = []
+        self._first = self._sampled(1.2 * len(monomials) + 20)
+        self._second: list[_Sample] = []
 
-    def extend(self) -> None:
-        """Take as many points more as give at least one fifth more equations than unknowns."""
-        wanted, count = 1.2 * self._factors.shape[1] + 20, 0
+    def kernel(self, prime: int) -> Any:
+        """Return a basis of the solutions modulo the prime as columns, checked at further points."""
+        columns = _null_columns(self._matrix(self._first, prime))
+        while True:
+            self._second = self._second or self._sampled(3 * columns.ncols() + 20)
+            left = _null_columns(self._matrix(self._second, prime) * columns)
+            if left.ncols() == columns.ncols():
+                return columns
+            # the first points were too few: solve at the second ones too, and check again at new ones
+            self._first, self._second = [*self._first, *self._second], []
+            columns = columns * left
+
+    def _sampled(self, wanted: float) -> list[_Sample]:
+        samples, count = [], 0
         while count < wanted:
             point = [self._rng.randrange(-_SIZE, _SIZE) for _ in self._system.variables]
-            fields = [row for row in self._system.rows(point) if any(row)]
-            self._points.append(point)
-            self._fields.append(fields)
-            count += max(len(fields), 1)
+            sample = _Sample(point, independent(list(self._system.rows(point))))
+            samples.append(sample)
+            count += max(len(sample.fields), 1)
+        return samples
 
-    def kernel(self, prime: int) -> list[list[int]]:
-        """Return a basis of the solutions modulo the prime."""
-        n = self._factors.shape[1]
-        matrix = nmod_mat(n, n, prime)
-        # rows are added in portions and reduced, so that memory stays that of about two square matrices
-        filled, portion = 0, []
-        for point, fields in zip(self._points, self._fields, strict=True):
-            portion += list(self._rows(point, fields, prime))
-            if len(portion) + filled >= 1.2 * n:
-                matrix, filled = _reduced(matrix, filled, portion, n, prime)
-                portion = []
-        matrix, filled = _reduced(matrix, filled, portion, n, prime)
-        return kernel_modulo(matrix)
+    def _matrix(self, samples: Sequence[_Sample], prime: int) -> Any:
+        n_rows = sum(len(sample.fields) for sample in samples)
+        matrix, i = nmod_mat(n_rows, self._factors.shape[1], prime), 0
+        for sample in samples:
+            for row in self._rows(sample, prime):
+                for k in np.flatnonzero(row).tolist():
+                    matrix[i, k] = int(row[k])
+                i += 1
+        return matrix
 
-    def _rows(self, point: list[int], fields: list[list[Any]], prime: int) -> Any:
-        values = np.array([*(x % prime for x in point), 1], dtype=np.int64)[self._factors]
+    def _rows(self, sample: _Sample, prime: int) -> Iterator[Any]:
+        values = np.array([*(x % prime for x in sample.point), 1], dtype=np.int64)[self._factors]
         others = []
         for k in range(len(values)):
             product = np.ones_like(values[0])
@@ -181,7 +193,7 @@ class _Equations:
                 if i != k:
                     product = product * values[i] % prime
             others.append(product)
-        for field in fields:
+        for field in sample.fields:
             velocity = np.array([*(residue(x, prime) for x in field), 0], dtype=np.int64)[self._factors]
             total = np.zeros_like(values[0])
             for k, other in enumerate(others):
@@ -189,22 +201,15 @@ class _Equations:
             yield total
 
 
-def _reduced(matrix: Any, filled: int, portion: list[Any], n: int, prime: int) -> tuple[Any, int]:
-    if not portion:
-        return matrix, filled
-    stacked = nmod_mat(filled + len(portion), n, prime)
-    for i in range(filled):
-        for k in range(n):
-            stacked[i, k] = matrix[i, k]
-    for i, row in enumerate(portion):
-        for k, value in enumerate(row.tolist()):
-            if value:
-                stacked[filled + i, k] = value
-    reduced, found = stacked.rref()
-    return reduced, found
+def _null_columns(matrix: Any) -> Any:
+    columns, nullity = matrix.nullspace()
+    n = columns.nrows()
+    # python-flint returns a square matrix whose first columns are the basis
+    entries = [int(columns[i, k]) for i in range(n) for k in range(nullity)]
+    return nmod_mat(n, nullity, entries, int(matrix.modulus()))
 
 
-def _lift(equations: _Equations, products: list[list[int]], monomials: list[Monomial]) -> list[Polynomial]:
+def _lift(equations: _Equations, products: list[Polynomial], monomials: list[Monomial]) -> list[Polynomial]:
     """Return rational polynomials that, with the products of known laws, span the kernel modulo the primes.
 
     The complement is the part of the kernel that vanishes at the pivots of the known laws, in reduced echelon form:
@@ -213,7 +218,8 @@ def _lift(equations: _Equations, products: list[list[int]], monomials: list[Mono
     complements: list[list[list[int]]] = []
     used: list[int] = []
     for prime in PRIMES:
-        complement = _complement(equations.kernel(prime), reduced_rows(products, prime), prime)
+        known = reduced_rows(_vectors(products, monomials, prime), prime)
+        complement = _complement(equations.kernel(prime).transpose().tolist(), known, prime)
         complements.append(complement)
         used.append(prime)
         if len({len(each) for each in complements}) > 1:
@@ -224,10 +230,11 @@ def _lift(equations: _Equations, products: list[list[int]], monomials: list[Mono
     return []
 
 
-def _complement(kernel: list[list[int]], known: list[list[int]], prime: int) -> list[list[int]]:
+def _complement(kernel: list[list[Any]], known: list[list[int]], prime: int) -> list[list[int]]:
     pivots = [next(k for k, value in enumerate(row) if value) for row in known]
     cleared = []
-    for vector in kernel:
+    for entries in kernel:
+        vector = [int(value) for value in entries]
         left = np.array(vector, dtype=np.int64)
         for row, pivot in zip(known, pivots, strict=True):
             if vector[pivot]:
@@ -247,8 +254,3 @@ def _rational_polynomial(
                 return None
             terms[monomial] = value
     return Polynomial(terms)
-
-
-def _holds(system: System, polynomial: Polynomial) -> bool:
-    gradient = polynomial.gradient()
-    return not any(along(gradient, field) for field in system.polynomial_fields())

@@ -57,6 +57,11 @@ def independent_rows(rows: Sequence[Sequence[int]], prime: int = PRIME) -> list[
     return pivots
 
 
+def independent(rows: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
+    """Return the rows that are, modulo a prime, independent of all rows before them."""
+    return [rows[k] for k in independent_rows([[residue(value) for value in row] for row in rows])]
+
+
 def reduced_rows(rows: Sequence[Sequence[int]], prime: int = PRIME) -> list[list[int]]:
     """Return the reduced echelon form modulo the prime, without its zero rows."""
     if not rows:
@@ -64,12 +69,6 @@ def reduced_rows(rows: Sequence[Sequence[int]], prime: int = PRIME) -> list[list
     width = len(rows[0])
     matrix, found = nmod_mat(len(rows), width, [value % prime for row in rows for value in row], prime).rref()
     return [[int(matrix[i, k]) for k in range(width)] for i in range(found)]
-
-
-def kernel_modulo(matrix: Any) -> list[list[int]]:
-    """Return a basis of {v: matrix v = 0} for an ``nmod_mat``."""
-    columns, nullity = matrix.nullspace()
-    return [[int(columns[i, k]) for i in range(matrix.ncols())] for k in range(nullity)]
 
 
 def left_null_projector(matrix: Any) -> Any:

@@ -6,9 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flint import fmpq
+
+from fa_theory.symbolic.discovery.check import conserved, conserved_for_every_pattern
 from fa_theory.symbolic.discovery.law import Law
 from fa_theory.symbolic.discovery.linear import left_null_projector, pseudo_inverse, rank
-from fa_theory.symbolic.discovery.polynomials import Polynomial, PolynomialMatrix, along
+from fa_theory.symbolic.discovery.polynomials import Polynomial, PolynomialMatrix
 from fa_theory.symbolic.discovery.systems import NetworkSystem
 
 
@@ -35,12 +38,8 @@ def named_laws(system: NetworkSystem, rule: str) -> list[Law]:
     """
     many_patterns = len(system.patterns) > 0 and system.depth > 2
     candidates = list(_candidates(system, rule, gated=many_patterns))
-    gradients = [law.polynomial.gradient() for law in candidates]
-    holds = [True] * len(candidates)
-    fields = system.polynomial_fields_of_all_patterns() if many_patterns else system.polynomial_fields()
-    for field in fields:
-        for k, gradient in enumerate(gradients):
-            holds[k] = holds[k] and not along(gradient, field)
+    check = conserved_for_every_pattern if many_patterns else conserved
+    holds = check(system, [law.polynomial for law in candidates])
     return [law for law, right in zip(candidates, holds, strict=True) if right]
 
 
@@ -93,8 +92,6 @@ def _matrix_laws(system: NetworkSystem, rule: str, layer: int, part: _Part, *, d
         matrix = matrix - V.transpose() * V * system.kappa
     if b is not None:
         matrix = matrix + b * b.transpose()
-    from flint import fmpq
-
     width = system.widths[layer]
     where = f"layer {layer}, " if system.depth > 2 else ""
     dfa = rule == "dfa" and layer < system.depth - 1

@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import product
 from typing import Any
 
 from flint import fmpq, fmpq_mat
@@ -18,11 +19,12 @@ from fa_theory.symbolic.discovery.regions import (
     switching_start,
     two_layer_region,
 )
-from fa_theory.symbolic.discovery.systems import NetworkSystem
+from fa_theory.symbolic.discovery.systems import NetworkSystem, Pattern, diagonal, random_pattern
 
 RULES = ("fa", "sign-fa", "adafa:K", "backprop", "dfa")
 MOST_PARAMETERS = 500
-_MOST_GENERATORS = 20000
+_MOST_GENERATORS = 100_000
+_SOME_PATTERNS = 64
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class NetworkRequest:
     feedback : tuple of fmpq_mat
         B_2, ..., B_L (for adaFA D_2, ..., for sign-FA the signs of the weights); empty for backprop.
     spanning : bool
-        Whether the system holds the fields of all reachable activation patterns, or of sampled ones only.
+        Whether the fields of the system span those of all patterns that count, or are a sample of them.
     """
 
     system: NetworkSystem
@@ -56,8 +58,9 @@ def make_request(
     seed: int,
     feedback: Sequence[Any] | None,
     weights: Sequence[Any] | None,
+    patterns: str | None,
 ) -> NetworkRequest:
-    """Make the system; `feedback` and `weights` are drawn from the seed where they are not given.
+    """Make the system; the arguments are those of `discover`.
 
     Raises
     ------
@@ -80,19 +83,41 @@ def make_request(
         start = given or [random_matrix(rng, n, k) for n, k in _weight_shapes(widths)]
         shifts = [fmpq_mat(n, 1, [nonzero(rng, 9) for _ in range(n)]) if biases else None for n in widths[1:-1]]
     constants = _constants(kind, widths, start, feedback, rng)
+    every = slope is not None and _every_pattern(patterns, widths, biases=biases, given=given is not None)
     region = Region((), spanning=True)
     if slope is not None:
         _require_rows(start[:-1])
-        if len(widths) == 3:
+        if every:
+            region = _all_patterns(widths, slope)
+        elif len(widths) == 3:
             region = two_layer_region(start[0], shifts[0], slope, rng)
         else:
             region = sampled_region(start[:-1], shifts, slope, rng)
-            region = region._replace(patterns=region.patterns[: _most_patterns(widths, n_parameters, biases=biases)])
-    masks = tuple(tuple(_diagonal(layer) for layer in pattern) for pattern in region.patterns)
-    system = NetworkSystem(widths, biases, kappa, constants, kind == "dfa", masks)
+    masks: tuple[Pattern, ...] = tuple(tuple(map(diagonal, pattern)) for pattern in region.patterns)
+    if every and not masks:
+        masks = tuple(random_pattern(widths, slope, rng) for _ in range(_SOME_PATTERNS))
+    kept = 1 if slope is None else slope
+    system = NetworkSystem(widths, biases, kappa, constants, kind == "dfa", masks, kept, every)
     if system.size > _MOST_GENERATORS:
         raise ValueError(f"{system.size} vector fields are needed; the limit is {_MOST_GENERATORS}")
     return NetworkRequest(system, kind, () if kind == "backprop" else constants, region.spanning)
+
+
+def _every_pattern(patterns: str | None, widths: Sequence[int], *, biases: bool, given: bool) -> bool:
+    """Return whether every pattern counts: what is asked for, else only where reachable ones are not known exactly."""
+    if patterns not in (None, "reachable", "all"):
+        raise ValueError(f"patterns must be 'reachable' or 'all', got {patterns!r}")
+    exact = len(widths) == 3 or (widths[0] == 1 and not biases)
+    return patterns == "all" or (patterns is None and not exact and not given)
+
+
+def _all_patterns(widths: Sequence[int], slope: Any) -> Region:
+    """Return all patterns if they are few, else none."""
+    units = [width for width in widths[1:-1] for _ in range(width)]
+    if 2 ** len(units) > _SOME_PATTERNS:
+        return Region((), spanning=False)
+    layers = [list(product((1, slope), repeat=width)) for width in widths[1:-1]]
+    return Region(tuple(product(*layers)), spanning=True)
 
 
 def _parse_rule(rule: str) -> tuple[str, Any]:
@@ -177,13 +202,3 @@ def _require_rows(hidden: Sequence[Any]) -> None:
         for i, row in enumerate(W.tolist()):
             if not any(row):
                 raise ValueError(f"row {i} of W{number} in weights must not be zero: its unit would sit on its kink")
-
-
-def _most_patterns(widths: Sequence[int], n_parameters: int, *, biases: bool) -> int:
-    """Return how many sampled patterns to keep: three times what their fields need to fill the parameter space."""
-    return max(12, 3 * n_parameters // (widths[-1] * (widths[0] + biases)) + 1)
-
-
-def _diagonal(entries: Sequence[Any]) -> Any:
-    n = len(entries)
-    return fmpq_mat(n, n, [entries[i] if i == k else 0 for i in range(n) for k in range(n)])

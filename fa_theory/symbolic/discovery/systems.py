@@ -128,8 +128,12 @@ class NetworkSystem:
     direct : bool
         Whether the feedback takes the output error itself (DFA).
     patterns : tuple
-        For a gated network the activation patterns: for each hidden layer a diagonal ``fmpq_mat`` of slopes.
+        For a gated network activation patterns: for each hidden layer a diagonal ``fmpq_mat`` of slopes.
         Empty for a linear network.
+    slope : rational
+        The slope below zero of a gated network's activation.
+    every_pattern : bool
+        Whether every pattern counts, and `patterns` are only some of them.
     """
 
     widths: tuple[int, ...]
@@ -138,6 +142,8 @@ class NetworkSystem:
     constants: tuple[Any, ...]
     direct: bool
     patterns: tuple[Pattern, ...] = ()
+    slope: Any = 1
+    every_pattern: bool = False
 
     @property
     def depth(self) -> int:
@@ -205,7 +211,11 @@ class NetworkSystem:
     def random_field(self, rng: random.Random) -> Field:
         """Draw a field: one pattern, small whole numbers as moments."""
         m, k = self.moments
-        masks = rng.choice(self.patterns) if self.patterns else None
+        masks: Pattern | None = None
+        if self.every_pattern:
+            masks = random_pattern(self.widths, self.slope, rng)
+        elif self.patterns:
+            masks = rng.choice(self.patterns)
         moments = fmpq_mat(m, k, [rng.randint(-3, 3) for _ in range(m * k)])
         return lambda blocks, lift: self.velocity(masks, moments, blocks, lift)
 
@@ -224,12 +234,11 @@ class NetworkSystem:
             [tuple(map(PolynomialMatrix.constant, masks)) for masks in self.patterns] or [None]
         )
 
-    def polynomial_fields_of_all_patterns(self) -> Iterator[list[Polynomial]]:
-        """Yield the fields with one new variable for each hidden unit's slope: what holds for them holds for all."""
+    def polynomial_fields_of_every_pattern(self) -> Iterator[list[Polynomial]]:
+        """Yield the fields with one new variable, after the parameters, for each hidden unit's slope."""
         masks, first = [], len(self.variables)
         for width in self.widths[1:-1]:
-            slopes = [Polynomial.variable(first + i) for i in range(width)]
-            masks.append(_diagonal(slopes))
+            masks.append(_diagonal([Polynomial.variable(first + i) for i in range(width)]))
             first += width
         return self._polynomials([tuple(masks)])
 
@@ -335,6 +344,17 @@ class PolynomialSystem:
         """Yield the generators."""
         for field in self.fields:
             yield list(field)
+
+
+def random_pattern(widths: Sequence[int], slope: Any, rng: random.Random) -> Pattern:
+    """Draw a pattern, each hidden unit on or off."""
+    return tuple(diagonal([rng.choice((1, slope)) for _ in range(width)]) for width in widths[1:-1])
+
+
+def diagonal(entries: Sequence[Any]) -> Any:
+    """Return a diagonal ``fmpq_mat``."""
+    n = len(entries)
+    return fmpq_mat(n, n, [entries[i] if i == k else 0 for i in range(n) for k in range(n)])
 
 
 def _first_units(n_rows: int, n_columns: int) -> Any:
