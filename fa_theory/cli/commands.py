@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from fa_theory import __version__
 from fa_theory.bounds import BOUNDS
+from fa_theory.cli.discover import discover_command
 from fa_theory.cli.options import InstanceOptions, make_instance, with_instance_options
 from fa_theory.dynamics import check_fit, recorded_times, simulate
 from fa_theory.files import replacing
@@ -71,11 +72,11 @@ def verify(
 
     Example: fa-theory verify --rule fa --activation leaky_relu:0.2 --loss logistic --time 20 --report report
     """
-    _check_writable(json_file, save_state_file)
+    check_writable(json_file, save_state_file)
     if report is not None:
-        from fa_theory.view.page import check_writable
+        from fa_theory.view.page import check_writable as check_report
 
-        check_writable(report)
+        check_report(report)
     single = bool(options.given.keys() - {"seed"})
     instances = (make_instance(options),) if single else standard_suite(options.seed or 0)
     if save_state_file is not None:
@@ -83,7 +84,7 @@ def verify(
             raise ValueError("--save-state needs one instance; give its options (the suite has several)")
         save_state(save_state_file, instances[0].network, instances[0].problem)
     reports, interrupted = _run(instances)
-    console = _console()
+    console = make_console()
     if single and reports:
         table.print_verdicts(console, reports[0].verdicts)
         console.print(f"run: {reports[0].trajectory.outcome.replace('_', ' ')}")
@@ -91,7 +92,7 @@ def verify(
         table.print_runs(console, reports)
         table.print_verdicts(console, summarise(reports))
     if json_file is not None and reports:
-        _write_json(json_file, reports[0].to_json() if single else _suite_json(reports, interrupted))
+        write_json(json_file, reports[0].to_json() if single else _suite_json(reports, interrupted))
     if report is not None and reports:
         from fa_theory.view.page import write_report
 
@@ -112,7 +113,7 @@ def simulate_command(
 
     Example: fa-theory simulate --rule sign-fa --time 5 --points 51 --json run.json
     """
-    _check_writable(json_file, save_state_file)
+    check_writable(json_file, save_state_file)
     instance = make_instance(options)
     if save_state_file is not None:
         save_state(save_state_file, instance.network, instance.problem)
@@ -120,9 +121,9 @@ def simulate_command(
         trajectory = simulate(
             instance.network, instance.problem, progress=lambda part: advance(instance, part), **instance.run
         )
-    table.print_trajectory(_console(), trajectory)
+    table.print_trajectory(make_console(), trajectory)
     if json_file is not None:
-        _write_json(json_file, {"instance": describe(instance), "trajectory": trajectory_json(trajectory)})
+        write_json(json_file, {"instance": describe(instance), "trajectory": trajectory_json(trajectory)})
 
 
 @app.command()
@@ -132,15 +133,15 @@ def bound(*, options: InstanceOptions, json_file: JsonFile = None) -> None:
 
     Example: fa-theory bound --data measurements.csv --target yield --standardize --time 50
     """
-    _check_writable(json_file)
+    check_writable(json_file)
     instance = make_instance(options)
     check_fit(instance.network, instance.problem)
     bounds = [calculate(instance.network, instance.problem) for calculate in BOUNDS]
     times = list(recorded_times(float(instance.run.get("time", 10.0)), int(instance.run.get("points", 101))))
-    table.print_bounds(_console(), bounds, times[-1])
+    table.print_bounds(make_console(), bounds, times[-1])
     if json_file is not None:
         rows = [bound_json(each, times) for each in bounds]
-        _write_json(json_file, {"instance": describe(instance), "bounds": rows})
+        write_json(json_file, {"instance": describe(instance), "bounds": rows})
 
 
 @app.command()
@@ -149,14 +150,17 @@ def theorems(*, json_file: JsonFile = None) -> None:
 
     Example: fa-theory theorems --json theorems.json
     """
-    _check_writable(json_file)
-    table.print_statements(_console())
+    check_writable(json_file)
+    table.print_statements(make_console())
     if json_file is not None:
         rows = [
             {"id": s.id, "title": s.title, "source": s.source, "claim": s.claim, "evidence": list(s.evidence)}
             for s in STATEMENTS.values()
         ]
-        _write_json(json_file, {"theorems": rows})
+        write_json(json_file, {"theorems": rows})
+
+
+app.command(name="discover")(discover_command)
 
 
 @app.callback(invoke_without_command=True)
@@ -177,7 +181,7 @@ def _run(instances: tuple[Instance, ...]) -> tuple[list[Report], bool]:
     return reports, False
 
 
-def _console() -> Console:
+def make_console() -> Console:
     """Return the console for tables; a pipe or a file gets lines of a fixed, generous width."""
     console = Console()
     return console if console.is_terminal or "COLUMNS" in os.environ else Console(width=_PIPE_WIDTH)
@@ -217,7 +221,8 @@ def _suite_json(reports: list[Report], interrupted: bool) -> dict[str, Any]:
     }
 
 
-def _check_writable(*files: Path | None) -> None:
+def check_writable(*files: Path | None) -> None:
+    """Raise ValueError if a file that is to be written later cannot be."""
     for path in files:
         if path is not None and not path.parent.is_dir():
             raise ValueError(f"{path} cannot be written: {path.parent} is not a folder")
@@ -225,7 +230,8 @@ def _check_writable(*files: Path | None) -> None:
             raise ValueError(f"{path} cannot be written: it is a folder")
 
 
-def _write_json(path: Path, values: dict[str, Any]) -> None:
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write values as JSON, whole or not at all."""
     with replacing(path) as stream:
         stream.write(json.dumps(values, indent=1, allow_nan=False).encode())
 

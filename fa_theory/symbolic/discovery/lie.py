@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from flint import fmpq
 
 from fa_theory.symbolic.discovery.duals import Field, bracket
-from fa_theory.symbolic.discovery.linear import independent_rows, rank, residue
+from fa_theory.symbolic.discovery.linear import independent, rank, residue
 from fa_theory.symbolic.discovery.polynomials import Monomial, Polynomial
 from fa_theory.symbolic.discovery.systems import Structured, System, joined, split
 
@@ -37,9 +37,7 @@ class Closure(NamedTuple):
     rank: int
 
 
-def rank_by_random_brackets(
-    system: Structured, point: Sequence[Any], most: int, rng: random.Random, say: Say
-) -> int:
+def rank_by_random_brackets(system: Structured, point: Sequence[Any], most: int, rng: random.Random, say: Say) -> int:
     """Return a proved lower bound on the rank at a point: members of the algebra that are independent there.
 
     Fields, then random brackets of them of growing length, are evaluated exactly at the point, until the rank is
@@ -53,15 +51,15 @@ def rank_by_random_brackets(
             field = bracket(system.random_field(rng), field)
         return [residue(entry) for entry in joined(field(blocks, lambda constant: constant))]
 
-    kept: list[list[int]] = []
+    kept: list[Sequence[int]] = []
     if system.size <= _ALL_ROWS:
-        kept = _independent([[residue(entry) for entry in row] for row in system.rows(point)])
+        kept = independent([[residue(entry) for entry in row] for row in system.rows(point)])
     idle = 0
     for length in range(_DEEPEST):
         before = len(kept)
         while len(kept) < most:
             say(f"rank {len(kept)} of at most {most} with brackets of {length + 1} fields")
-            grown = _independent([*kept, *(value(length) for _ in range(most - len(kept) + 4))])
+            grown = independent([*kept, *(value(length) for _ in range(most - len(kept) + 4))])
             if len(grown) == len(kept):
                 break
             kept = grown
@@ -71,13 +69,7 @@ def rank_by_random_brackets(
     return len(kept)
 
 
-def _independent(rows: list[list[int]]) -> list[list[int]]:
-    return [rows[k] for k in independent_rows(rows)]
-
-
-def close_under_brackets(
-    system: System, points: Sequence[Sequence[Any]], most: int, limit: int, say: Say
-) -> Closure:
+def close_under_brackets(system: System, points: Sequence[Sequence[Any]], most: int, limit: int, say: Say) -> Closure:
     """Bracket polynomial fields with the generators until nothing new comes, over the rationals.
 
     Parameters

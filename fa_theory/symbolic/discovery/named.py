@@ -141,7 +141,8 @@ def _matrix_formulas(system: NetworkSystem, layer: int, part: _Part, i: int, k: 
         python += f" - {factor + ' * ' if factor else ''}({V}[:, {i}] @ {V}[:, {k}])"
     if part.python:
         fixed = _bracketed(part.latex)
-        latex += rf" - \langle {fixed}[{one},:], {above}[:,{two}] \rangle - \langle {fixed}[{two},:], {above}[:,{one}] \rangle"
+        for first, second in ((one, two), (two, one)):
+            latex += rf" - \langle {fixed}[{first},:], {above}[:,{second}] \rangle"
         python += f" - {part.python}[{i}] @ {V}[:, {k}] - {part.python}[{k}] @ {V}[:, {i}]"
     return latex, python
 
@@ -166,15 +167,17 @@ def _projection_laws(system: NetworkSystem, rule: str, layer: int) -> Iterator[L
     W = system.layer(_parameters(system), layer)[0]
     left = PolynomialMatrix.constant(left_null_projector(matrix)) * W
     product = " @ ".join(names)
-    python = f"(W{layer} - ({product}) @ np.linalg.pinv({product}) @ W{layer})"
+    outer = product if len(names) == 1 else f"({product})"
+    python = f"(W{layer} - {outer} @ np.linalg.pinv({product}) @ W{layer})"
     symbol = "".join(_latex_of(name) for name in names)
+    inverse = f"{symbol}^+" if symbol.count("_") == 1 and "^" not in symbol else f"({symbol})^+"
     for i in range(system.widths[layer]):
         for k in range(system.widths[layer - 1]):
             where = f"[{i + 1},{k + 1}]"
             yield Law(
                 f"projection-law (W{layer}{where})",
                 "projection-law",
-                rf"\bigl((I - ({symbol})({symbol})^+)\, W_{{{layer}}}\bigr){where}",
+                rf"\bigl((I - {symbol}{inverse})\, W_{{{layer}}}\bigr){where}",
                 f"{python}[{i}, {k}]",
                 left[i, k],
             )

@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 from flint import fmpq, fmpq_mat
@@ -70,11 +70,9 @@ def make_request(
     kind, kappa = _parse_rule(rule)
     slope = _parse_activation(activation)
     rng = random.Random(seed)  # noqa: S311 - generic points, no secrets
-    n_parameters = sum((a + biases) * b for a, b in zip(widths[:-1], widths[1:], strict=True))
+    n_parameters = sum((a + biases) * b for a, b in pairwise(widths))
     if n_parameters > MOST_PARAMETERS:
-        raise ValueError(
-            f"a network of widths {widths} has {n_parameters} parameters; the limit is {MOST_PARAMETERS}"
-        )
+        raise ValueError(f"a network of widths {widths} has {n_parameters} parameters; the limit is {MOST_PARAMETERS}")
     given = None if weights is None else _given("weights", "W", 1, weights, _weight_shapes(widths))
     if slope is not None and given is None:
         hidden, shifts = switching_start(widths, biases, slope, rng)
@@ -141,7 +139,8 @@ def _parse_activation(activation: str) -> Any | None:
         return None if activation == "linear" else 0
     if kind != "leaky_relu" or not number:
         raise ValueError(
-            f"activation must be one of linear, relu, leaky_relu:A (only they give polynomial flows), got {activation!r}"
+            "activation must be one of linear, relu, leaky_relu:A (only these give piecewise polynomial flows), "
+            f"got {activation!r}"
         )
     slope = rational("the slope in leaky_relu:A", number)
     if not 0 < slope <= 1:
@@ -159,13 +158,13 @@ def rational(name: str, text: Any) -> Any:
 
 
 def _weight_shapes(widths: Sequence[int]) -> list[tuple[int, int]]:
-    return list(zip(widths[1:], widths[:-1], strict=True))
+    return [(n, k) for k, n in pairwise(widths)]
 
 
 def _constants(
     kind: str, widths: tuple[int, ...], start: Sequence[Any], feedback: Sequence[Any] | None, rng: random.Random
 ) -> tuple[Any, ...]:
-    shapes = [(n, widths[-1] if kind == "dfa" else above) for n, above in zip(widths[1:-1], widths[2:], strict=True)]
+    shapes = [(n, widths[-1] if kind == "dfa" else above) for n, above in pairwise(widths[1:])]
     if kind in ("backprop", "sign-fa") and feedback is not None:
         raise ValueError(f"feedback is for fa, adafa and dfa; rule {kind} makes its own")
     if kind == "backprop":
@@ -177,9 +176,7 @@ def _constants(
     return tuple(random_matrix(rng, *shape, 5) for shape in shapes)
 
 
-def _given(
-    name: str, letter: str, first: int, matrices: Sequence[Any], shapes: Sequence[tuple[int, int]]
-) -> list[Any]:
+def _given(name: str, letter: str, first: int, matrices: Sequence[Any], shapes: Sequence[tuple[int, int]]) -> list[Any]:
     if len(matrices) != len(shapes):
         raise ValueError(f"{name} must have {len(shapes)} matrices, got {len(matrices)}")
     exact = []

@@ -119,9 +119,7 @@ class PolynomialMatrix:
     @classmethod
     def variables(cls, n_rows: int, n_columns: int, first: int) -> PolynomialMatrix:
         """Return a matrix of variables, numbered row by row from `first`."""
-        return cls(
-            [Polynomial.variable(first + n_columns * i + k) for k in range(n_columns)] for i in range(n_rows)
-        )
+        return cls([Polynomial.variable(first + n_columns * i + k) for k in range(n_columns)] for i in range(n_rows))
 
     def __getitem__(self, position: tuple[int, int]) -> Polynomial:
         return self.rows[position[0]][position[1]]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from flint import fmpq, fmpq_mat
@@ -71,13 +72,14 @@ def two_layer_region(weights: Any, bias: Any | None, slope: Any, rng: random.Ran
 def sampled_region(weights: Sequence[Any], biases: Sequence[Any | None], slope: Any, rng: random.Random) -> Region:
     """Return the patterns of random samples; complete for d = 1 without biases, where x and -x tell everything."""
     d = weights[0].ncols()
-    if d == 1 and biases[0] is None:
-        samples = [[fmpq(1)], [fmpq(-1)]]
-    else:
-        samples = _random_samples(d, rng, _SAMPLES)
-    found = {signs: None for x in samples if (signs := _signs(weights, biases, x, slope)) is not None}
-    patterns = tuple(tuple(_slopes(layer, slope) for layer in signs) for signs in found)
-    return Region(patterns, spanning=len(samples) == 2 and len(found) > 0)
+    on_a_line = d == 1 and biases[0] is None
+    samples = [[fmpq(1)], [fmpq(-1)]] if on_a_line else _random_samples(d, rng, _SAMPLES)
+    found = [_signs(weights, biases, x, slope) for x in samples]
+    patterns = dict.fromkeys(signs for signs in found if signs is not None)
+    return Region(
+        tuple(tuple(_slopes(layer, slope) for layer in signs) for signs in patterns),
+        spanning=on_a_line and None not in found,
+    )
 
 
 def switching_start(widths: Sequence[int], biases: bool, slope: Any, rng: random.Random) -> tuple[list[Any], list[Any]]:
@@ -86,7 +88,7 @@ def switching_start(widths: Sequence[int], biases: bool, slope: Any, rng: random
     samples = [[fmpq(1)], [fmpq(-1)]] if d == 1 and not biases else _random_samples(d, rng, 100)
     inputs = samples
     weights, shifts = [], []
-    for n_inputs, n in zip(widths[:-2], widths[1:-1], strict=True):
+    for n_inputs, n in pairwise(widths[:-1]):
         rows, heights, values = [], [], []
         for _ in range(n):
             row, height, z = _switching_unit(n_inputs, biases, inputs, rng)
@@ -102,6 +104,7 @@ def switching_start(widths: Sequence[int], biases: bool, slope: Any, rng: random
 def _switching_unit(
     n_inputs: int, biases: bool, inputs: list[list[Any]], rng: random.Random
 ) -> tuple[list[int], int, list[Any]]:
+    row, height, z = [0] * n_inputs, 0, [fmpq(0)]
     for _ in range(_DRAWS):
         row = [nonzero(rng, 9) for _ in range(n_inputs)]
         height = nonzero(rng, 9) if biases else 0

@@ -63,7 +63,7 @@ class Structured(System, Protocol):
 
 
 def layout(shapes: Sequence[tuple[str, int, int]]) -> tuple[Block, ...]:
-    """Number the entries of matrices one after the other."""
+    """Return blocks whose entries are numbered one after the other."""
     blocks, first = [], 0
     for name, n_rows, n_columns in shapes:
         blocks.append(Block(name, n_rows, n_columns, first))
@@ -83,9 +83,7 @@ def entry_names(blocks: Sequence[Block]) -> tuple[str, ...]:
 
 def split(blocks: Sequence[Block], point: Sequence[Any]) -> Blocks:
     """Return the point as one ``fmpq_mat`` for each block."""
-    return [
-        fmpq_mat(b.n_rows, b.n_columns, list(point[b.first : b.first + b.n_rows * b.n_columns])) for b in blocks
-    ]
+    return [fmpq_mat(b.n_rows, b.n_columns, list(point[b.first : b.first + b.n_rows * b.n_columns])) for b in blocks]
 
 
 def joined(parts: Blocks) -> list[Any]:
@@ -230,9 +228,7 @@ class NetworkSystem:
 
     def polynomial_fields(self) -> Iterator[list[Polynomial]]:
         """Yield the generators, each as one polynomial for each parameter."""
-        return self._polynomials(
-            [tuple(map(PolynomialMatrix.constant, masks)) for masks in self.patterns] or [None]
-        )
+        return self._polynomials([tuple(map(PolynomialMatrix.constant, masks)) for masks in self.patterns] or [None])
 
     def polynomial_fields_of_every_pattern(self) -> Iterator[list[Polynomial]]:
         """Yield the fields with one new variable, after the parameters, for each hidden unit's slope."""
