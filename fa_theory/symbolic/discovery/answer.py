@@ -74,7 +74,8 @@ class Discovery:
         count = f"{'' if self.proof else 'at most '}{_laws(self.count, 'independent conservation ')}"
         return (
             f"How many: {count}, as the flow over all data moves {self.dimension} parameters in "
-            f"{self.orbit_dimension} independent directions (the rank over the rationals of the Lie algebra of its vector fields, exact at {at}, and generic). {reason}"
+            f"{self.orbit_dimension} independent directions (the rank over the rationals of the Lie algebra of its "
+            f"vector fields, exact at {at}, and generic). {reason}"
         )
 
     def _which(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from flint import fmpq, fmpq_mat
 
+from fa_theory.symbolic.discovery.linear import rank
 from fa_theory.symbolic.discovery.regions import (
     Region,
     nonzero,
@@ -173,7 +174,21 @@ def _constants(
         return tuple(_signs(W).transpose() for W in start[1:])
     if feedback is not None:
         return tuple(_given("feedback", "B", 2, feedback, shapes))
-    return tuple(random_matrix(rng, *shape, 5) for shape in shapes)
+    while True:
+        drawn = tuple(random_matrix(rng, *shape, 5) for shape in shapes)
+        if kind == "dfa" or _has_generic_products(drawn):
+            return drawn
+
+
+def _has_generic_products(matrices: Sequence[Any]) -> bool:
+    """Return whether each product B_l ... B_L has the largest rank that its shape allows."""
+    product, most = None, MOST_PARAMETERS
+    for matrix in reversed(matrices):
+        product = matrix if product is None else matrix * product
+        most = min(most, matrix.nrows(), matrix.ncols())
+        if rank(product.tolist()) < most:
+            return False
+    return True
 
 
 def _given(name: str, letter: str, first: int, matrices: Sequence[Any], shapes: Sequence[tuple[int, int]]) -> list[Any]:
