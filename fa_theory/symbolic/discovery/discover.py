@@ -79,13 +79,18 @@ def discover(
         If an argument is out of range, or the search would be too large; the message says how large.
     """
     sizes = _checked_widths(shape, depth, widths)
+    _check_degree(degree)
     request = make_request(
         rule, sizes, activation, biases=biases, seed=seed, feedback=feedback, weights=weights, patterns=patterns
     )
     system: System = request.system
+    check_size(len(system.variables) * (1 if friction is None else 2), degree)
     named = named_laws(request.system, request.rule) if friction is None else []
     if friction is not None:
-        system = MomentumSystem(request.system, rational("friction", friction))
+        drag = rational("friction", friction)
+        if drag < 0:
+            raise ValueError(f"friction must be >= 0, got {friction}")
+        system = MomentumSystem(request.system, drag)
     letter = "D" if request.rule == "adafa" else "B"
     matrices = {f"{letter}{k}": matrix for k, matrix in enumerate(request.feedback, start=2)}
     conditions = _conditions(request, momentum=friction is not None)
@@ -99,6 +104,11 @@ def discover(
         feedback=matrices,
         progress=progress,
     )
+
+
+def _check_degree(degree: int) -> None:
+    if degree not in range(_MOST_DEGREE + 1):
+        raise ValueError(f"degree must be a whole number from 0 to {_MOST_DEGREE}, got {degree!r}")
 
 
 def _checked_widths(shape: Sequence[int] | None, depth: int, widths: Sequence[int] | None) -> tuple[int, ...]:
@@ -170,12 +180,10 @@ def search(
     progress : callable, optional
         Told in words what is being done.
     """
-    if degree not in range(_MOST_DEGREE + 1):
-        raise ValueError(f"degree must be a whole number from 0 to {_MOST_DEGREE}, got {degree!r}")
+    _check_degree(degree)
     say = progress or (lambda _message: None)
     n_variables = len(system.variables)
-    if degree:
-        check_size(n_variables, degree)
+    check_size(n_variables, degree)
     rng = random.Random(seed)  # noqa: S311
     points = [[nonzero(rng, 99) for _ in range(n_variables)] for _ in range(N_POINTS)]
     listed = [law for law in named if law.polynomial.degree <= degree]

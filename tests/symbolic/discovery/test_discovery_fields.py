@@ -11,7 +11,8 @@ from flint import fmpq, fmpq_mat
 
 import fa_theory as ft
 from fa_theory.dynamics import forward, update_directions
-from fa_theory.model import feedback_rules
+from fa_theory.model import AdaptiveFeedback, feedback_rules
+from fa_theory.symbolic import discover
 from fa_theory.symbolic.discovery.duals import bracket
 from fa_theory.symbolic.discovery.lie import close_under_brackets
 from fa_theory.symbolic.discovery.linear import rank
@@ -48,9 +49,7 @@ def test_the_numeric_update_of_a_data_set_is_the_sum_of_exact_fields(widths, rul
     matrices = [fractions(matrix) for matrix in made.feedback]
     if rule.startswith("adafa"):
         matrices = [D + Fraction(1, 3) * W.T for D, W in zip(matrices, weights[1:], strict=True)]
-        rules = [
-            ft.AdaptiveFeedback(Fraction(1, 3), B, W) for B, W in zip(matrices, weights[1:], strict=True)
-        ] if hasattr(ft, "AdaptiveFeedback") else adaptive(matrices, weights)
+        rules = [AdaptiveFeedback(Fraction(1, 3), B, W) for B, W in zip(matrices, weights[1:], strict=True)]
     elif rule == "sign-fa":
         rules = matrices  # the signs are held
     else:
@@ -77,12 +76,6 @@ def test_the_numeric_update_of_a_data_set_is_the_sum_of_exact_fields(widths, rul
         numeric += [-exact(v) for v in W.ravel()]
         numeric += [] if b is None else [-exact(v) for v in b]
     assert numeric == expected
-
-
-def adaptive(matrices, weights):
-    from fa_theory.model import AdaptiveFeedback
-
-    return [AdaptiveFeedback(Fraction(1, 3), B, W) for B, W in zip(matrices, weights[1:], strict=True)]
 
 
 def exact(value):
@@ -136,14 +129,8 @@ def brute_force_rank(variables, fields, point):
 def test_the_rank_is_that_of_brute_force_in_sympy(widths):
     variables, fields = sympy_backprop(widths)
     point = [3, -2, 5, 7, -4, 1, 2, 9, -6, 8][: len(variables)]
-    found = ft_discover(widths)
+    found = discover("backprop", widths=widths, degree=0)
     assert found.orbit_dimension == brute_force_rank(variables, fields, point)
-
-
-def ft_discover(widths):
-    from fa_theory.symbolic import discover
-
-    return discover("backprop", widths=widths, degree=0)
 
 
 @pytest.mark.parametrize(("n", "d", "m"), [(2, 1, 1), (2, 2, 2), (1, 2, 2), (3, 2, 2)])
