@@ -187,9 +187,12 @@ def search(
     rng = random.Random(seed)  # noqa: S311
     points = [[nonzero(rng, 99) for _ in range(n_variables)] for _ in range(N_POINTS)]
     listed = [law for law in named if law.polynomial.degree <= degree]
+    certifiable = spanning or (isinstance(system, NetworkSystem) and system.every_pattern)
     dimension, certain = 0, True
     if degree:
         dimension, further, certain = polynomial_laws(system, degree, [law.polynomial for law in listed], rng, say)
+        if further and not certifiable:
+            further, certain = (), False  # conserved under the sampled patterns, perhaps not under all
         names = symbols or [_symbol(name) for name in system.variables]
         listed += [
             polynomial_law(f"polynomial-law {k}", polynomial, system.variables, names)
@@ -197,9 +200,7 @@ def search(
         ]
     listed.sort(key=lambda law: 0 if law.statement == "neuron-law" else law.polynomial.degree)
     laws = _independent(listed, points[0])
-    every_pattern = isinstance(system, NetworkSystem) and system.every_pattern
-    sure = [*named, *laws] if spanning or every_pattern else list(named)
-    known = rank_modulo(gradient_rows([law.polynomial for law in sure], points[0]))
+    known = rank_modulo(gradient_rows([law.polynomial for law in [*named, *laws]], points[0]))
     orbit, n_points, closed = _orbit_dimension(system, points, n_variables - known, rng, say, close=spanning)
     count = n_variables - orbit
     proof: Literal["laws", "closed"] | None = "laws" if count == known else ("closed" if closed else None)
@@ -240,7 +241,7 @@ def _orbit_dimension(
                 return best, used, False
     if not close:
         return best, len(points), False
-    closure = close_under_brackets(system, points, most, _MOST_TERMS, say)
+    closure = close_under_brackets(system, points, _MOST_TERMS, say)
     return max(best, closure.rank), len(points), closure.closed
 
 

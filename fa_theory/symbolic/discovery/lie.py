@@ -69,7 +69,7 @@ def rank_by_random_brackets(system: Structured, point: Sequence[Any], most: int,
     return len(kept)
 
 
-def close_under_brackets(system: System, points: Sequence[Sequence[Any]], most: int, limit: int, say: Say) -> Closure:
+def close_under_brackets(system: System, points: Sequence[Sequence[Any]], limit: int, say: Say) -> Closure:
     """Bracket polynomial fields with the generators until nothing new comes, over the rationals.
 
     Parameters
@@ -78,8 +78,6 @@ def close_under_brackets(system: System, points: Sequence[Sequence[Any]], most: 
         The fields.
     points : sequence of points
         Where the rank is taken.
-    most : int
-        A proved upper bound on the rank; when it is met the search ends.
     limit : int
         The largest number of terms to hold.
     say : callable
@@ -99,7 +97,7 @@ def close_under_brackets(system: System, points: Sequence[Sequence[Any]], most: 
                 break
         position += 1
     closed = position == len(fields) and terms <= limit
-    ranks = [min(rank([[each.at(point) for each in field] for field in fields]), most) for point in points]
+    ranks = [rank([[each.at(point) for each in field] for field in fields]) for point in points]
     return Closure(closed, len(fields), max(ranks))
 
 

@@ -38,9 +38,7 @@ def simulated(found, rule, widths, activation, *, biases, seed=0):
     elif rule == "backprop":
         feedback = rule
     elif rule.startswith("adafa"):
-        feedback = [
-            AdaptiveFeedback(0.5, given[f"D{k + 2}"] + 0.5 * W.T, W) for k, W in enumerate(weights[1:])
-        ]
+        feedback = [AdaptiveFeedback(0.5, given[f"D{k + 2}"] + 0.5 * W.T, W) for k, W in enumerate(weights[1:])]
     else:
         feedback = feedback_rules(rule, weights, list(given.values()))
     shifts = [rng.standard_normal(n) / 2 for n in widths[1:]] if biases else None
@@ -103,9 +101,7 @@ def test_the_formula_to_read_is_the_polynomial_that_was_checked(rule, widths, bi
 
 def brute_force_dimension(variables, fields, degree):
     """The dimension of the polynomial laws, by comparing coefficients in SymPy."""
-    monomials = [
-        sympy.prod(m) for k in range(1, degree + 1) for m in combinations_with_replacement(variables, k)
-    ]
+    monomials = [sympy.prod(m) for k in range(1, degree + 1) for m in combinations_with_replacement(variables, k)]
     unknown = sympy.symbols(f"c:{len(monomials)}")
     P = sum(c * m for c, m in zip(unknown, monomials, strict=True))
     equations = []
@@ -116,7 +112,9 @@ def brute_force_dimension(variables, fields, degree):
     return len(monomials) - matrix.rank()
 
 
-@pytest.mark.parametrize(("n", "d", "m", "degree"), [(2, 1, 1, 2), (2, 1, 1, 3), (2, 2, 1, 2), (2, 1, 2, 2), (1, 1, 2, 4)])
+@pytest.mark.parametrize(
+    ("n", "d", "m", "degree"), [(2, 1, 1, 2), (2, 1, 1, 3), (2, 2, 1, 2), (2, 1, 2, 2), (1, 1, 2, 4)]
+)
 def test_the_space_of_polynomial_laws_is_that_of_brute_force(n, d, m, degree):
     B = [[k + 1 + 2 * i for k in range(m)] for i in range(n)]
     B[0][0] = -1
@@ -139,7 +137,14 @@ def test_the_search_alone_finds_the_laws_that_the_theory_names():
 
     for rule, shape in (("fa", (3, 2, 2)), ("adafa:1/3", (2, 2, 2)), ("backprop", (3, 1, 2))):
         made = make_request(
-            rule, (shape[1], shape[0], shape[2]), "linear", biases=False, seed=3, feedback=None, weights=None, patterns=None
+            rule,
+            (shape[1], shape[0], shape[2]),
+            "linear",
+            biases=False,
+            seed=3,
+            feedback=None,
+            weights=None,
+            patterns=None,
         )
         named, unnamed = discover(rule, shape, seed=3), search(made.system, 2)
         assert unnamed.complete

@@ -7,9 +7,7 @@ from flint import fmpq_mat
 
 from fa_theory.symbolic import discover
 
-SHAPES_UP_TO_654 = [
-    (n, d, m) for n, d, m in itertools.product(range(1, 7), range(1, 6), range(1, 5)) if n >= m
-]
+SHAPES_UP_TO_654 = [(n, d, m) for n, d, m in itertools.product(range(1, 7), range(1, 6), range(1, 5)) if n >= m]
 
 
 def proved(rule, shape=None, **options):
@@ -76,7 +74,9 @@ def test_own_formula_for_deep_linear_fa(widths):
     assert proved("fa", widths=widths) == parameters - deep_orbit(widths)
 
 
-@pytest.mark.parametrize("widths", [*itertools.product((1, 2, 3), repeat=3), *itertools.product((1, 2), repeat=4)], ids=str)
+@pytest.mark.parametrize(
+    "widths", [*itertools.product((1, 2, 3), repeat=3), *itertools.product((1, 2), repeat=4)], ids=str
+)
 def test_biases_add_one_law_for_each_hidden_neuron_of_linear_fa(widths):
     assert proved("fa", widths=widths, biases=True) == proved("fa", widths=widths) + sum(widths[1:-1])
 
@@ -91,7 +91,9 @@ def test_backprop_in_two_layer_linear_networks_as_published(shape):
 
 @pytest.mark.parametrize("rule", ["backprop", "fa", "sign-fa", "adafa:1/3"])
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu:1/5"])
-@pytest.mark.parametrize(("shape", "biases"), [((1, 2, 1), False), ((3, 2, 2), False), ((4, 3, 1), False), ((3, 1, 2), True)])
+@pytest.mark.parametrize(
+    ("shape", "biases"), [((1, 2, 1), False), ((3, 2, 2), False), ((4, 3, 1), False), ((3, 1, 2), True)]
+)
 def test_one_law_for_each_neuron_of_two_layer_gated_families(rule, activation, shape, biases):
     found = discover(rule, shape, activation=activation, biases=biases)
     assert (found.count, found.complete) == (shape[0], True)
@@ -153,7 +155,9 @@ def momentum_formula(n, d, m, friction):
 
 @pytest.mark.parametrize("friction", [0, 1])
 @pytest.mark.parametrize(
-    "shape", [(1, 1, 1), (2, 1, 1), (2, 2, 1), (3, 1, 1), (3, 2, 1), (2, 2, 2), (3, 2, 2), (4, 1, 2), (3, 1, 3)], ids=str
+    "shape",
+    [(1, 1, 1), (2, 1, 1), (2, 2, 1), (3, 1, 1), (3, 2, 1), (2, 2, 2), (3, 2, 2), (4, 1, 2), (3, 1, 3)],
+    ids=str,
 )
 def test_own_formula_for_fa_with_momentum(shape, friction):
     found = discover("fa", shape, friction=friction, degree=0)

@@ -138,10 +138,10 @@ def test_the_algebra_of_two_layer_fa_closes_with_the_dimension_of_law_completene
     """Fields M -> (-B M, -M W^T) and (0, K B^T), K skew: md + m(m-1)/2 of them, if d (or m) lets K be reached."""
     system = request("fa", (d, n, m)).system
     points = [[3 + k * k for k in range(len(system.variables))]]
-    closure = close_under_brackets(system, points, len(system.variables), 10**5, QUIET)
+    closure = close_under_brackets(system, points, 10**5, QUIET)
     assert closure.closed
     assert closure.dimension == m * d + m * (m - 1) // 2
-    stopped = close_under_brackets(request("backprop", (2, 2, 2, 2)).system, [[1] * 12], 12, 200, QUIET)
+    stopped = close_under_brackets(request("backprop", (2, 2, 2, 2)).system, [[1] * 12], 200, QUIET)
     assert not stopped.closed
 
 
