@@ -68,8 +68,8 @@ def check_size(n_variables: int, degree: int) -> None:
 
 
 def _megabytes(count: int) -> int:
-    # two matrices of 8-byte residues, one fifth more rows than columns
-    return round(2 * 8 * 1.2 * count**2 / 1e6)
+    # 8-byte residues: two matrices with one fifth more rows than columns, and a square one
+    return round(8 * 3.4 * count**2 / 1e6)
 
 
 def polynomial_laws(

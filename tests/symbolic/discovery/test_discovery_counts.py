@@ -123,8 +123,32 @@ def test_gated_networks_have_more_laws_where_a_condition_of_law_completeness_fai
     line = discover("fa", (2, 1, 1), activation="relu", weights=[[[1], [2]], [[1, 1]]], feedback=[[[2], [3]]])
     assert (line.count, line.complete) == (3, True)
     assert line.laws[-1].python == "3 * W1[0, 0] - 2 * W1[1, 0]"
-    apart = discover("fa", (2, 1, 1), activation="relu", weights=[[[1], [-2]], [[1, 1]]])
-    assert apart.count == 2  # neurons that are never on together share nothing
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu:1/3"])
+def test_one_input_alone_does_not_make_more_laws(activation):
+    """A correction to law-completeness: with d = 1 there are more only if two neurons point the same way."""
+    for weights, count in (([[1], [-2]], 2), ([[1], [2]], 3), ([[1], [-2], [4]], 4)):
+        found = discover("fa", (len(weights), 1, 1), activation=activation, weights=[weights, [[1] * len(weights)]])
+        assert (found.count, found.complete) == (count, True)
+
+
+def test_with_hidden_biases_parallel_weights_are_no_exception():
+    """What must not be parallel is (w_i, b_i); the seed draws different biases."""
+    weights = [[[1, 2], [2, 4], [1, -1]], [[1, 1, 1]]]
+    found = discover("fa", (3, 2, 1), activation="relu", biases=True, weights=weights)
+    assert (found.count, found.complete) == (3, True)
+
+
+def test_own_deep_gated_networks_have_more_laws_near_some_starts_than_everywhere():
+    """With d = 1 the reachable patterns are known exactly: two neurons that are never on together stop a weight."""
+    near = discover("fa", (2, 1, 2), depth=3, activation="relu", patterns="reachable")
+    everywhere = discover("fa", (2, 1, 2), depth=3, activation="relu", patterns="all")
+    assert (near.count, near.complete) == (6, True)
+    assert (everywhere.count, everywhere.complete) == (4, True)
+    sampled = discover("fa", (2, 2, 2), depth=3, activation="relu", patterns="reachable", seed=8)
+    assert (sampled.count, sampled.proof, sampled.listing_certain, len(sampled.laws)) == (5, None, False, 4)
+    assert "at most 5" in sampled.explanation[0]
 
 
 def test_dfa_law_both_ways():
