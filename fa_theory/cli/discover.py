@@ -77,6 +77,8 @@ def discover_command(
                 **options,
             )
         else:
+            _require_unused(rule=rule != "fa", activation=activation != "linear", biases=biases)
+            _require_unused(friction=friction is not None, patterns=patterns is not None)
             widths = (sizes[1], *[sizes[0]] * (depth - 1), sizes[2])
             parameters = {f"W{k + 1}": (widths[k + 1], widths[k]) for k in range(depth)}
             data = {"x": (sizes[1], 1), "e": (sizes[2], 1)}
@@ -103,11 +105,31 @@ def _load(field: str) -> Callable[..., Any]:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with _named(path):
+        spec.loader.exec_module(module)
     if not hasattr(module, name):
         raise ValueError(f"--field: {path} has no function {name}")
-    function: Callable[..., Any] = getattr(module, name)
+
+    def function(*matrices: Any) -> Any:
+        with _named(path):
+            return getattr(module, name)(*matrices)
+
     return function
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Turn whatever the user's file raises into one line that names the file."""
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(f"--field: {path} failed: {type(error).__name__}: {error}") from error
+
+
+def _require_unused(**given: bool) -> None:
+    for name, is_given in given.items():
+        if is_given:
+            raise ValueError(f"--{name} does not go with --field, which holds the rule whole")
 
 
 @contextmanager

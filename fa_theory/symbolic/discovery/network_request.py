@@ -82,7 +82,7 @@ def make_request(
         start = given or [random_matrix(rng, n, k) for n, k in _weight_shapes(widths)]
         shifts = [fmpq_mat(n, 1, [nonzero(rng, 9) for _ in range(n)]) if biases else None for n in widths[1:-1]]
     constants = _constants(kind, widths, start, feedback, rng)
-    every = slope is not None and _every_pattern(patterns, widths, biases=biases, given=given is not None)
+    every = _every_pattern(patterns, widths, biases=biases, given=given is not None) and slope is not None
     region = Region((), spanning=True)
     if slope is not None:
         _require_rows(start[:-1])

@@ -60,9 +60,7 @@ def two_layer_region(weights: Any, bias: Any | None, slope: Any, rng: random.Ran
     extended = rows if bias is None else [[*row, b] for row, (b,) in zip(rows, bias.tolist(), strict=True)]
     start = _pattern_off_kinks(extended, weights.ncols(), rng)
     groups: list[list[int]] = []
-    for i, row in enumerate(rows):
-        if not any(row):
-            continue  # the unit never switches
+    for i in range(len(rows)):
         group = next((g for g in groups if rank([extended[g[0]], extended[i]]) == 1), None)
         groups.append([i]) if group is None else group.append(i)
     switched = [tuple(on != (i in group) for i, on in enumerate(start)) for group in groups]

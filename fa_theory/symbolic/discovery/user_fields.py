@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from keyword import iskeyword
 from typing import Any
 
 import sympy
@@ -53,6 +54,9 @@ def discover_field(
     if len(field) != len(variables):
         raise ValueError(f"field must have one entry for each of {len(variables)} variables, got {len(field)}")
     names = tuple(str(symbol) for symbol in variables)
+    for name in names:
+        if not name.isidentifier() or iskeyword(name) or names.count(name) > 1:
+            raise ValueError(f"variables must have names that Python accepts, each once, got {name!r}")
     system = PolynomialSystem(names, _generators(field, variables, free))
     return search(system, degree, seed=seed, symbols=[sympy.latex(v) for v in variables], progress=progress)
 

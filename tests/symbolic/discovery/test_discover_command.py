@@ -58,7 +58,16 @@ def test_a_users_own_rule(tmp_path, capsys):
     assert status == 0
     assert "How many: 4 independent" in out
     assert "2 * W1[0, 0] - W1[1, 0]" in out
-    assert run(capsys, "--shape", "2,2,1", "--field", f"{file}:other")[0] == 2
+    for field, options, complaint in (
+        (f"{file}:other", [], "has no function other"),
+        (f"{file}:rule", ["--biases"], "--biases does not go with --field"),
+        (f"{file}:rule", ["--depth", "3"], "failed: TypeError"),
+    ):
+        status, out, err = run(capsys, "--shape", "2,2,1", "--field", field, *options)
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert complaint in err
+    file.write_text("def rule(:\n")
+    assert "failed: SyntaxError" in run(capsys, "--shape", "2,2,1", "--field", f"{file}:rule")[2]
 
 
 @pytest.mark.parametrize(

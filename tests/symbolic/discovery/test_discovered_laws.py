@@ -12,7 +12,7 @@ import fa_theory as ft
 from fa_theory.dynamics import forward
 from fa_theory.model import AdaptiveFeedback, feedback_rules
 from fa_theory.symbolic import discover
-from fa_theory.symbolic.discovery.check import conserved, conserved_for_every_pattern
+from fa_theory.symbolic.discovery.check import _with_two_slopes, conserved, conserved_for_every_pattern
 from fa_theory.symbolic.discovery.kernel import MOST_MONOMIALS, check_size, n_monomials, products_up_to
 from fa_theory.symbolic.discovery.network_request import make_request
 from fa_theory.symbolic.discovery.polynomials import Polynomial
@@ -164,6 +164,16 @@ def test_a_wrong_law_is_not_conserved():
         assert conserved_for_every_pattern(made.system, [right, wrong]) == [True, False]
 
 
+def test_a_slope_is_one_of_two_numbers():
+    """(s - 1)(s - a) is zero as a function of the pattern, but not as a polynomial in s."""
+    s, a = Polynomial.variable(5), fmpq(1, 3)
+    vanishing = s * s - s.scaled(1 + a) + Polynomial.constant(a)
+    assert vanishing
+    assert not _with_two_slopes(vanishing * (s + Polynomial.variable(0)), 5, a)
+    assert _with_two_slopes(vanishing + Polynomial.variable(0), 5, a) == Polynomial.variable(0)
+    assert _with_two_slopes(vanishing, 6, a) == vanishing
+
+
 def test_off_diagonal_matrix_laws_and_projections_are_refused_with_gating():
     gated = discover("fa", (3, 2, 1), activation="leaky_relu:1/2")
     assert {law.statement for law in gated.laws} == {"neuron-law"}
@@ -226,6 +236,7 @@ def test_too_large_a_request_is_refused_with_an_estimate():
         ({"activation": "leaky_relu:2"}, "slope"),
         ({"activation": "leaky_relu:1/0"}, "slope"),
         ({"activation": "relu", "patterns": "some"}, "patterns"),
+        ({"patterns": "some"}, "patterns"),
         ({"degree": -1}, "degree"),
         ({"degree": 1.5}, "degree"),
         ({"friction": "x"}, "friction"),

@@ -89,6 +89,20 @@ def test_backprop_in_two_layer_linear_networks_as_published(shape):
     assert proved("backprop", shape) == rank * r - rank * (rank - 1) // 2 - (rank if rank > r else 0)
 
 
+@pytest.mark.parametrize("shape", list(itertools.product((1, 2, 3), (1, 2), (1, 2, 3))), ids=str)
+def test_adafa_in_two_layer_linear_networks_has_as_many_laws_as_backprop(shape):
+    assert proved("adafa:1/2", shape) == proved("backprop", shape)
+
+
+def test_sign_fa_on_an_orthant_is_fa_with_the_signs():
+    weights = [[[1, 2], [3, 4], [5, 7]], [[2, -1, 3], [1, 4, -2]]]
+    signs = [[1, 1], [-1, 1], [1, -1]]
+    found, fa = discover("sign-fa", (3, 2, 2), weights=weights), discover("fa", (3, 2, 2), feedback=[signs])
+    assert [law.polynomial for law in found.laws] == [law.polynomial for law in fa.laws]
+    assert (found.count, found.complete) == (fa.count, True) == (7, True)
+    assert "np.abs(W2[:, 0]).sum()" in found.laws[0].python
+
+
 @pytest.mark.parametrize("rule", ["backprop", "fa", "sign-fa", "adafa:1/3"])
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu:1/5"])
 @pytest.mark.parametrize(

@@ -89,6 +89,12 @@ def test_what_is_not_polynomial_is_refused(field, named):
         discover_field(field, [x, y])
 
 
+def test_variables_must_have_usable_names():
+    for names in (["x", "x"], ["lambda", "y"], ["a b", "y"]):
+        with pytest.raises(ValueError, match="variables must have names"):
+            discover_field([x, y], [sympy.Symbol(name) for name in names])
+
+
 def test_denominators_in_the_data_are_refused():
     with pytest.raises(ValueError, match="denominators"):
         discover_field([x / (1 + e), y], [x, y], [e])
