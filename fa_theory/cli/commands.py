@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from fa_theory import __version__
 from fa_theory.bounds import all_bounds
+from fa_theory.cli.discover import discover_command
 from fa_theory.cli.options import InstanceOptions, make_instance, with_instance_options
 from fa_theory.cli.output import JsonFile, check_writable, console_for_tables, write_json
 from fa_theory.cli.prove import prove
@@ -169,6 +170,7 @@ def theorems(*, json_file: JsonFile = None) -> None:
 
 
 app.command()(prove)
+app.command(name="discover")(discover_command)
 
 
 @app.callback(invoke_without_command=True)
