@@ -54,7 +54,14 @@ def test_verify_prints_a_row_for_each_statement_and_writes_the_fixed_keys(tmp_pa
         assert {"id", "applicable", "assumptions", "rate", "t", "value", "quantity"} <= bound.keys()
         assert all({"name", "holds", "margin"} <= each.keys() for each in bound["assumptions"])
     applicable = {bound["id"] for bound in written["bounds"] if bound["applicable"]}
-    assert applicable == {"descent", "exponential-decay", "multi-output-decay", "gd-decay"}
+    assert applicable == {
+        "descent",
+        "exponential-decay",
+        "exponential-decay-growth",
+        "exponential-decay-patterns",
+        "multi-output-decay",
+        "gd-decay",
+    }
     assert written["instance"]["version"] == fa_theory.__version__
 
 
