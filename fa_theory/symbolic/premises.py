@@ -62,7 +62,8 @@ def inductive(
     sources = []
     for _, claimed, schematic in hypotheses:
         wanted = substituted(claimed, {counter: counter + 1})
-        source = next((fact for fact in theorem.conclusions if _says(fact.claim, wanted)), None)
+        same = (fact for fact in theorem.conclusions if fact.claim == wanted)
+        source = next(same, None) or next((fact for fact in theorem.conclusions if _says(fact.claim, wanted)), None)
         if source is None or schematic:
             raise ValueError(f"the step does not conclude that {wanted.latex}")
         sources.append(source)
@@ -95,6 +96,9 @@ def establishing(premise: Premise, facts: Sequence[Fact]) -> Fact:
     ValueError
         If there is none.
     """
+    for fact in facts:
+        if fact.claim == premise.claim and premise.schematic <= fact.schematic:
+            return fact  # word for word, which is quick to see
     telling = [fact for fact in facts if _says(fact.claim, premise.claim)]
     for fact in telling:
         if premise.schematic <= fact.schematic:
