@@ -10,6 +10,7 @@ Gated: |g_i|^2 + gamma_i^2 is |X^T u|^2 / N^2 with u_j = e_j theta_ij, and slope
 and half the mean square of that part is the excess loss. Gronwall's lemma does the rest.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import sympy as sp
@@ -20,9 +21,9 @@ from fa_theory.proofs.lemmas.gronwall import PROOF as GRONWALL
 from fa_theory.proofs.lemmas.gronwall import rate as decay_rate
 from fa_theory.proofs.lemmas.gronwall import y as decaying
 from fa_theory.proofs.lemmas.linear_excess import PROOF as LINEAR_EXCESS
-from fa_theory.proofs.lemmas.linear_excess import common, floor, least, over_data, total
-from fa_theory.proofs.lemmas.two_layers import PROOF as TWO_LAYERS
+from fa_theory.proofs.lemmas.linear_excess import common, floor, least, over_data, total, y
 from fa_theory.proofs.lemmas.two_layers import (
+    f,
     g,
     gamma,
     loss,
@@ -43,6 +44,8 @@ u = indexed("u")
 positive_part, negative_part = indexed("c^+", nonnegative=True), indexed("c^-", nonnegative=True)
 low, high, s, s_plus, s_minus = sp.symbols("lambda_min lambda_max s s_+ s_-", nonnegative=True)
 
+SETTING = ("network", "degree one", "data", "means", "flow")
+
 # where descent concludes that dL/dt <= -|G|^2 + sum_i C_i (|g_i|^2 + gamma_i^2)
 BOUND = {rule: 2 + 5 * place for place, rule in enumerate(start)}
 
@@ -52,6 +55,23 @@ def means(proof: Derivation) -> list[Fact]:
         proof.given("means", g[i, k], "=", over_samples(e[j] * theta[i, j] * x[j, k])),
         proof.given("means", gamma[i], "=", over_samples(e[j] * theta[i, j] * x0)),
     ]
+
+
+def draw(proof: Derivation) -> Fact:
+    """Show that e_j is the derivative of the loss by the output at sample j."""
+    squared = proof.given("squared loss", loss(t), "=", total(e[j] ** 2) / (2 * N))
+    error = proof.given("squared loss", e[j], "=", f[j] - y[j])
+    fixed = proof.given("squared loss", rate(y[j]), "=", 0)
+    moved = proof.differentiated("how the loss moves", squared)
+    follows = proof.differentiated("how errors move", error)
+    return proof.equal(
+        "the error draws on the loss",
+        rate(loss(t)),
+        over_samples(e[j] * rate(f[j])),
+        because=[moved],
+        using=[follows, fixed],
+        why="chain rule",
+    )
 
 
 def shares(proof: Derivation) -> tuple[Fact, Fact]:
@@ -96,7 +116,9 @@ def shares(proof: Derivation) -> tuple[Fact, Fact]:
     )
 
 
-def derive(proof: Derivation, gate: sp.Expr = a**2, reversal: sp.Expr = s_minus) -> list[Fact]:
+def derive(
+    proof: Derivation, gate: sp.Expr = a**2, reversal: sp.Expr = s_minus, rules: Sequence[str] = tuple(start)
+) -> list[Fact]:
     decays: list[Fact] = []
 
     def decay(name: str, quantity: sp.Expr, speed: sp.Expr, because: list[Any], why: str) -> None:
@@ -105,6 +127,7 @@ def derive(proof: Derivation, gate: sp.Expr = a**2, reversal: sp.Expr = s_minus)
         values = {decaying: sp.Lambda(t, quantity), decay_rate: speed}
         decays.append(proof.apply(GRONWALL, values, {"decay": falls}, name=f"{name}: exponential decay"))
 
+    drawn = draw(proof)
     low_share, high_share = shares(proof)
     seen = proof.apply(LINEAR_EXCESS, {}, name="linear: what weights see of the excess loss")
     excess = proof.apply(LINEAR_EXCESS, {}, conclusion=1, name="linear: the excess loss is not negative")
@@ -112,8 +135,11 @@ def derive(proof: Derivation, gate: sp.Expr = a**2, reversal: sp.Expr = s_minus)
     shared = proof.equal(
         "linear: one share for all", share, common, using=[*means(proof), slope], why="all slopes are 1"
     )
-    for rule, C in start.items():
-        bound = proof.apply(DESCENT, {}, conclusion=BOUND[rule], name=f"{rule}: the law bounds the speed")
+    for rule in rules:
+        C = start[rule]
+        bound = proof.apply(
+            DESCENT, {}, {"loss": drawn}, conclusion=BOUND[rule], name=f"{rule}: the law bounds the speed"
+        )
 
         aligned = proof.given(f"aligned start of {rule}", C[i], "<=", 0)
         sum_of_c = proof.given(f"aligned start of {rule}", -over_neurons(C[i]), "=", s)
@@ -193,8 +219,8 @@ PROOF = Proof(
         r"non-zero eigenvalue and $L^* \le L$ the least loss of a linear map. Hidden biases make $1$ one more input."
     ),
     assumptions={
-        **{key: DESCENT.assumptions[key] for key in (*TWO_LAYERS.assumptions, "linear", *start)},
-        "squared loss": LINEAR_EXCESS.assumptions["squared loss"],
+        **{key: DESCENT.assumptions[key] for key in (*SETTING, "linear", *start)},
+        "squared loss": r"$L = \frac1{2N} \sum_j e_j^2$ with $e_j = f_j - y_j$, and the labels $y$ do not move",
         "slopes": r"$a \le \theta \le 1$, with $a > 0$",
         "least eigenvalue": r"$\lambda_{\min} N |u|^2 \le |X^T u|^2$ for every $u$, with $\lambda_{\min} \ge 0$",
         "largest eigenvalue": r"$|X^T u|^2 \le \lambda_{\max} N |u|^2$ for every $u$",
@@ -209,8 +235,11 @@ PROOF = Proof(
     source="paper",
     derive=derive,
     controls=(
-        Control("gates that cost nothing", lambda proof: derive(proof, gate=sp.S.One)),
-        Control("mixed signs at the rate of the aligned part", lambda proof: derive(proof, reversal=sp.S.Zero)),
+        Control("gates that cost nothing", lambda proof: derive(proof, gate=sp.S.One, rules=("FA",))),
+        Control(
+            "mixed signs at the rate of the aligned part",
+            lambda proof: derive(proof, reversal=sp.S.Zero, rules=("FA",)),
+        ),
         Control("samples that are dependent", counterexample_dependent_samples, True),
         Control("adaFA with FA's constant", counterexample_wrong_constant, True),
     ),

@@ -7,8 +7,8 @@ the span of the inputs less r. Half the mean square of p is the excess loss, and
 
 import sympy as sp
 
-from fa_theory.proofs.lemmas.two_layers import beta, f, h, loss, over_neurons, over_samples, theta, x0, z
-from fa_theory.proofs.notation import N, d, e, i, indexed, j, k, t, v, w, x
+from fa_theory.proofs.lemmas.two_layers import beta, f, loss, over_neurons, over_samples, theta, x0, z
+from fa_theory.proofs.notation import N, d, e, h, i, indexed, j, k, t, v, w, x
 from fa_theory.symbolic.derivation import Derivation
 from fa_theory.symbolic.facts import Fact
 from fa_theory.symbolic.proof import Control, Proof
