@@ -6,8 +6,8 @@ s_- the sums of the positive and of the negative parts of c_i = -C_i. low and hi
 linear ones.
 
 Gated: |g_i|^2 + gamma_i^2 is |X^T u|^2 / N^2 with u_j = e_j theta_ij, and slopes are in [a, 1], so it lies between
-2 a^2 low L and 2 high L. Linear: it is |X^T e|^2 / N^2, in which only the part of e in the span of the inputs counts,
-and half the mean square of that part is the excess loss. Gronwall's lemma does the rest.
+2 a^2 low L and 2 high L (lemma gated-shares). Linear: it is |X^T e|^2 / N^2, in which only the part of e in the span of
+the inputs counts, and half the mean square of that part is the excess loss. Gronwall's lemma does the rest.
 """
 
 from collections.abc import Sequence
@@ -17,11 +17,13 @@ import sympy as sp
 
 from fa_theory.proofs.descent import PROOF as DESCENT
 from fa_theory.proofs.descent import start
+from fa_theory.proofs.lemmas.gated_shares import PROOF as GATED_SHARES
+from fa_theory.proofs.lemmas.gated_shares import low
 from fa_theory.proofs.lemmas.gronwall import PROOF as GRONWALL
 from fa_theory.proofs.lemmas.gronwall import rate as decay_rate
 from fa_theory.proofs.lemmas.gronwall import y as decaying
 from fa_theory.proofs.lemmas.linear_excess import PROOF as LINEAR_EXCESS
-from fa_theory.proofs.lemmas.linear_excess import common, floor, least, over_data, total, y
+from fa_theory.proofs.lemmas.linear_excess import common, floor, high, least, total, y
 from fa_theory.proofs.lemmas.two_layers import (
     f,
     g,
@@ -40,9 +42,8 @@ from fa_theory.symbolic.facts import Fact
 from fa_theory.symbolic.proof import Control, Proof
 from fa_theory.symbolic.rates import rate
 
-u = indexed("u")
 positive_part, negative_part = indexed("c^+", nonnegative=True), indexed("c^-", nonnegative=True)
-low, high, s, s_plus, s_minus = sp.symbols("lambda_min lambda_max s s_+ s_-", nonnegative=True)
+s, s_plus, s_minus = sp.symbols("s s_+ s_-", nonnegative=True)
 
 SETTING = ("network", "degree one", "data", "means", "flow")
 
@@ -74,48 +75,6 @@ def draw(proof: Derivation) -> Fact:
     )
 
 
-def shares(proof: Derivation) -> tuple[Fact, Fact]:
-    """Show 2 a^2 low L <= |g_i|^2 + gamma_i^2 <= 2 high L."""
-    squared = proof.given("squared loss", loss(t), "=", total(e[j] ** 2) / (2 * N))
-    steep = proof.given("slopes", a, "<=", theta[i, j])
-    flat = proof.given("slopes", theta[i, j], "<=", 1)
-    below = proof.given("least eigenvalue", low * N * total(u[j] ** 2), "<=", over_data(u[j]), schematic=[u])
-    above = proof.given("largest eigenvalue", over_data(u[j]), "<=", high * N * total(u[j] ** 2), schematic=[u])
-
-    gated = {u: lambda sample: e[sample] * theta[i, sample]}
-    square = proof.equal(
-        "a neuron's share is a quadratic form",
-        share,
-        over_data(e[j] * theta[i, j]) / N**2,
-        using=means(proof),
-        why="means",
-    )
-    kept = proof.at_most(
-        "gates keep at least a^2", a**2, theta[i, j] ** 2, because=[(2 * a, steep), (theta[i, j] - a) ** 2]
-    )
-    lost = proof.at_most(
-        "gates add nothing", theta[i, j] ** 2, 1, because=[(flat, steep), (1 + a, flat)], why="(1 - theta)(1 + theta)"
-    )
-    kept = proof.sum_over("of the error", proof.times("at a sample", e[j] ** 2, kept), (j, 1, N))
-    lost = proof.sum_over("of the error", proof.times("at a sample", e[j] ** 2, lost), (j, 1, N))
-    return (
-        proof.at_most(
-            "a share is at least",
-            2 * a**2 * low * loss(t),
-            share,
-            because=[(1 / N**2, below.at(gated)), (low / N, kept), (2 * a**2 * low, squared), (-1, square)],
-            why="least eigenvalue, and gates of at least a",
-        ),
-        proof.at_most(
-            "a share is at most",
-            share,
-            2 * high * loss(t),
-            because=[(1 / N**2, above.at(gated)), (high / N, lost), (-2 * high, squared), square],
-            why="largest eigenvalue, and gates of at most 1",
-        ),
-    )
-
-
 def derive(
     proof: Derivation, gate: sp.Expr = a**2, reversal: sp.Expr = s_minus, rules: Sequence[str] = tuple(start)
 ) -> list[Fact]:
@@ -128,7 +87,10 @@ def derive(
         decays.append(proof.apply(GRONWALL, values, {"decay": falls}, name=f"{name}: exponential decay"))
 
     drawn = draw(proof)
-    low_share, high_share = shares(proof)
+    low_share, high_share = (
+        proof.apply(GATED_SHARES, {}, conclusion=which, name=name)
+        for which, name in enumerate(("a share is at least", "a share is at most"))
+    )
     seen = proof.apply(LINEAR_EXCESS, {}, name="linear: what weights see of the excess loss")
     excess = proof.apply(LINEAR_EXCESS, {}, conclusion=1, name="linear: the excess loss is not negative")
     slope = proof.given("linear", theta[i, j], "=", 1)
@@ -221,9 +183,7 @@ PROOF = Proof(
     assumptions={
         **{key: DESCENT.assumptions[key] for key in (*SETTING, "linear", *start)},
         "squared loss": r"$L = \frac1{2N} \sum_j e_j^2$ with $e_j = f_j - y_j$, and the labels $y$ do not move",
-        "slopes": r"$a \le \theta \le 1$, with $a > 0$",
-        "least eigenvalue": r"$\lambda_{\min} N |u|^2 \le |X^T u|^2$ for every $u$, with $\lambda_{\min} \ge 0$",
-        "largest eigenvalue": r"$|X^T u|^2 \le \lambda_{\max} N |u|^2$ for every $u$",
+        **{key: GATED_SHARES.assumptions[key] for key in ("slopes", "least eigenvalue", "largest eigenvalue")},
         **{key: LINEAR_EXCESS.assumptions[key] for key in ("least squares", "least non-zero eigenvalue")},
         **{f"aligned start of {rule}": r"$c_i \ge 0$ for every hidden neuron, and $s = \sum_i c_i$" for rule in start},
         **{
