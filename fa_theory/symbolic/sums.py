@@ -352,6 +352,8 @@ def _canonical_sum(product: sp.Expr, bound: dict[sp.Symbol, Limit]) -> sp.Expr:
     first = 1 + max(taken, default=-1)
     best: tuple[str, sp.Expr] | None = None
     for order in permutations(bound):
+        if any(_in_limits([bound[index]]) & {*order[:k]} for k, index in enumerate(order)):
+            continue  # how far an index runs may depend on those outside it only
         names = {index: sp.Symbol(f"_{k}", integer=True) for k, index in enumerate(order, start=first)}
         limits = [(names[index], *(part.xreplace(names) for part in bound[index])) for index in order]
         candidate = sp.Sum(product.xreplace(names), *limits)

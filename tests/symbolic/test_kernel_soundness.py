@@ -350,3 +350,10 @@ def test_values_only_for_what_stands_for_any(proof):
         square.at({n: m})
     with pytest.raises(REFUSED):
         proof.given("a", s, "<=", u, schematic=[s]).at({s: u}, schematic=[u])
+
+
+def test_equations_that_rewrite_each_other_are_told_of(proof):
+    there = proof.given("a", v[i], "=", sp.Sum(w[i, k] * x[k], (k, 1, d)))
+    back = proof.given("a", x[k], "=", sp.Sum(w[i, k] * v[i], (i, 1, n)))
+    with pytest.raises(RecursionError, match="without end"):
+        proof.equal("x", sp.Sum(x[k], (k, 1, d)) ** 2, 1, using=[there, back])
