@@ -11,8 +11,10 @@ from fa_theory.proofs.lemmas.gronwall import rate as gronwall_rate
 from fa_theory.proofs.lemmas.gronwall import y as gronwall_y
 from fa_theory.proofs.notation import N, d, i, indexed, j, k, m, n, t, v, w, x
 from fa_theory.symbolic.derivation import Derivation, StepFailed
+from fa_theory.symbolic.equality import equal
 from fa_theory.symbolic.proof import Proof
 from fa_theory.symbolic.rates import rate
+from fa_theory.symbolic.substitution import substitute
 
 A, W = sp.MatrixSymbol("A", n, n), sp.MatrixSymbol("W", n, d)
 s, u, c = sp.symbols("s u c", real=True)
@@ -159,6 +161,8 @@ def test_nothing_is_captured(proof):
     named = lemma(lambda each: each.given("k", x[j], "=", v[j]), "k")
     fact = proof.apply(named, {x: lambda row: sp.Sum(w[row, k], (k, 1, d))}, {"k": rows})
     assert not fact.at({j: k}).claim.lhs.has(w[k, k])
+    at_k = substitute(x[k], {x: lambda row: sp.Sum(w[row, k], (k, 1, d))})
+    assert equal(at_k, sp.Sum(w[k, j], (j, 1, d)))
 
 
 # what is defined, and what stays constant ---------------------------------------------------------------------------
