@@ -222,8 +222,8 @@ PROOF = Proof(
     id="exponential-decay-growth",
     title="Exponential decay, with the weights' growth",
     statement=(
-        r"The setting of exponential-decay with an aligned start, not all $C_i = 0$, $y \ne 0$, FA with all $b_i \ne 0$ "
-        r"or sign-FA ($|b_i| = 1$). Let $\Omega(L) = z^2$ with $z \ge 0$ being $0$ or "
+        r"The setting of exponential-decay with an aligned start, not all $C_i = 0$, $y \ne 0$, FA with all $b_i \ne 0$"
+        r" or sign-FA ($|b_i| = 1$). Let $\Omega(L) = z^2$ with $z \ge 0$ being $0$ or "
         r"$\sqrt{N \lambda_{\max}} (\frac{z^3}{2 \min_i |b_i|} + |C/b|\, z) \le |y| - \sqrt{2 N L}$. Then "
         r"$\dot L \le -g(L)$ for every $g(L) \le 2 a^2 \lambda_{\min} (s + \frac12 \Omega(L)) L$, and if $g > 0$, "
         r"$L(t) \le \Gamma^{-1}(\Gamma(L(0)) + t)$ with $\Gamma' = -1/g$. In linear networks, with any data and "

@@ -80,10 +80,10 @@ def instance(rule, slope):
     weights += sum(net.entries["beta"](i) ** 2 for i in range(1, NEURONS + 1))
     room = sp.sqrt(sum(each**2 for each in labels)) - sp.sqrt(2 * SAMPLES * net.loss)
     straight = sp.sqrt(sum((p / q) ** 2 for p, q in zip(C, sizes, strict=True)))
-    z, step = sp.S.Zero, sp.Rational(1, 1000)
-    cubic = 1 / (2 * min(sizes))
-    while bool(sp.sqrt(SAMPLES * above) * (cubic * (z + step) ** 3 + straight * (z + step)) <= room):
-        z += step
+    reach, cubic, z = sp.sqrt(SAMPLES * above), 1 / (2 * min(sizes)), sp.S.Zero
+    for step in (sp.Rational(1, 2**power) for power in range(-3, 8)):
+        more = z + step
+        z = more if bool(reach * (cubic * more**3 + straight * more) <= room) else z
     return net, C, below, weights, z
 
 
