@@ -53,7 +53,7 @@ def inductive(
     """
     if counter.assumptions0 != sp.Dummy(integer=True, nonnegative=True).assumptions0:
         raise ValueError(f"{counter} must be declared as an integer >= 0, and no more")
-    if theorem.dynamic:
+    if theorem.vocabulary.dynamic:
         raise ValueError("a step of an induction cannot be about rates of change")
     premises = {premise for fact in theorem.conclusions for premise in fact.premises if premise.key == key}
     hypotheses = sorted(premises, key=str)
@@ -71,7 +71,7 @@ def inductive(
     about = {each: letters(each.claim.lhs) | letters(each.claim.rhs) for each in (*hypotheses, *others)}
     if any(counter in about[each] for each in others):
         raise ValueError(f"more is assumed about {counter} than under {key!r}")
-    if any(found & theorem.introduced for found in about.values()):
+    if any(found & theorem.vocabulary.introduced for found in about.values()):
         raise ValueError("the step assumes something of what it defines itself")
     starts = [instance(each, {counter: sp.S.Zero}) for each in hypotheses]
     return hypotheses, starts, others, sources

@@ -10,8 +10,9 @@ from fa_theory.proofs.lemmas.gronwall import PROOF as GRONWALL
 from fa_theory.proofs.lemmas.gronwall import rate as gronwall_rate
 from fa_theory.proofs.lemmas.gronwall import y as gronwall_y
 from fa_theory.proofs.notation import N, d, i, indexed, j, k, m, n, t, v, w, x
-from fa_theory.symbolic.derivation import Derivation, StepFailed
+from fa_theory.symbolic.derivation import Derivation
 from fa_theory.symbolic.equality import equal
+from fa_theory.symbolic.inference import StepFailed
 from fa_theory.symbolic.proof import Proof
 from fa_theory.symbolic.rates import rate
 from fa_theory.symbolic.substitution import substitute

@@ -4,8 +4,9 @@ import pytest
 import sympy as sp
 
 from fa_theory.proofs.notation import N, d, i, j, n, w, x
-from fa_theory.symbolic.derivation import Derivation, StepFailed
+from fa_theory.symbolic.derivation import Derivation
 from fa_theory.symbolic.equality import equal, is_nonnegative
+from fa_theory.symbolic.inference import StepFailed
 from fa_theory.symbolic.rates import rate
 from fa_theory.symbolic.sums import canonical
 
