@@ -260,7 +260,7 @@ PROOF = Proof(
         r"$\rho \le 2 (\lambda_{\min}(\frac1N \sum_{i \in F} q_i D_i X X^T D_i) + a^2 \lambda_{\min} "
         r"\sum_{i \notin F} q_i)$, $D_i$ the slopes at the start, then $L(t) \le L(0) e^{-\rho t}$. In linear "
         r"networks, with any data and $\sum_i c_i \ge 0$, if $\rho \le 2 \lambda_+ \sum_i q_i$, then "
-        r"$L(t) - L^* \le (L(0) - L^*) e^{-\rho t}$."
+        r"$L(t) - L^* \le (L(0) - L^*) e^{-\rho t}$ (as long as these are positive: they never increase)."
     ),
     assumptions={
         **{key: EXPONENTIAL_DECAY.assumptions[key] for key in (*SETTING, "linear", *RULES)},

@@ -11,7 +11,6 @@ import sympy as sp
 from fa_theory.proofs.lemmas.gronwall import PROOF as GRONWALL
 from fa_theory.proofs.lemmas.gronwall import rate as decay_rate
 from fa_theory.proofs.lemmas.gronwall import y as followed
-from fa_theory.proofs.lemmas.two_layers import KINK
 from fa_theory.proofs.notation import t
 from fa_theory.symbolic.derivation import Derivation
 from fa_theory.symbolic.facts import Fact
@@ -33,14 +32,7 @@ def derive(proof: Derivation, factor: int = 2) -> list[Fact]:
     at_start = proof.given("room", room(0), "=", D)
     balance = proof.given("rate", rho * D, "=", factor * nu * root(0))
 
-    shrinks = proof.cite(
-        "how room shrinks",
-        room(t).diff(t),
-        "=",
-        -inside(t) * moved(t).diff(t),
-        theorem=KINK,
-        using=[left, at_most_one],
-    )
+    shrinks = proof.given("room", room(t).diff(t), "=", -inside(t) * moved(t).diff(t))
     half = proof.differentiated("how y moves", square)
     both = proof.at_most(
         "inside and outside",
@@ -117,8 +109,9 @@ PROOF = Proof(
         "supported": r"$\chi (\dot y + \rho y) \le 0$: $\dot y \le -\rho y$ where $m \le D$",
         "moves": r"$\dot m = \nu \sqrt{y}$",
         "room": (
-            r"$room = (D - m)_+ = \chi (D - m)$ with $0 \le \chi \le 1$, $\chi = 0$ where $m > D$; it starts at "
-            r"$D$, as $m$ does at $0$"
+            r"$room = (D - m)_+ = \chi (D - m)$ with $\chi = 1$ where $m < D$ and else $0$, starts at $D$, as $m$ does "
+            r"at $0$; its derivative is $\chi$ times that of $D - m$ almost everywhere, for the latter is $0$ almost "
+            r"everywhere on $\{m = D\}$"
         ),
         "rate": r"$\rho D = 2 \nu \sqrt{y(0)}$",
     },
