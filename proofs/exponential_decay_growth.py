@@ -36,7 +36,16 @@ RULES = ("FA", "sign-FA")
 # where descent concludes that v_i M_i = size_i - C_i
 LAW = {rule: 1 + 5 * list(start).index(rule) for rule in RULES}
 
-speed, bound = sp.Function("speed", real=True), sp.Function("Lbar", real=True)
+# what generalised decay is told of the loss, and of the excess loss of linear networks
+speed, speed_linear = sp.Function("speed", real=True), sp.Function("speed_+", real=True)
+DECAY: dict[Any, Any] = {comparison.g: speed, comparison.ybar: sp.Function("Lbar", real=True)}
+DECAY_LINEAR: dict[Any, Any] = {
+    comparison.g: speed_linear,
+    comparison.ybar: sp.Function("Lbar_+", real=True),
+    comparison.Gamma: sp.Function("Gamma_+", real=True),
+    comparison.Gamma_bar: sp.Function("Gamma_bar_+", real=True),
+    comparison.between: sp.Function("g_xi_+", positive=True),
+}
 labels_seen = sp.Symbol("Y_+", positive=True)
 error_seen, needed_linear = sp.Function("E_+", nonnegative=True), sp.Function("z_+", nonnegative=True)
 
@@ -122,12 +131,14 @@ def derive(
     growth = half * needed(t) ** 2
     slow = proof.given("speed", speed(t), "<=", 2 * gate * low * (s + growth) * loss(t))
     growth_linear = half * needed_linear(t) ** 2
-    slow_linear = proof.given("linear speed", speed(t), "<=", 2 * least * (s + growth_linear) * (loss(t) - floor))
+    slow_linear = proof.given(
+        "linear speed", speed_linear(t), "<=", 2 * least * (s + growth_linear) * (loss(t) - floor)
+    )
 
     conclusions: list[Fact] = []
 
-    def conclude(name: str, quantity: sp.Expr, falls: Fact) -> None:
-        values = {comparison.y: sp.Lambda(t, quantity), comparison.g: speed, comparison.ybar: bound}
+    def conclude(name: str, quantity: sp.Expr, names: dict[Any, Any], falls: Fact) -> None:
+        values = {comparison.y: sp.Lambda(t, quantity), **names}
         for which, form in enumerate(("implicit", "explicit")):
             conclusions.append(
                 proof.apply(comparison.PROOF, values, {"decay": falls}, conclusion=which, name=f"{name}: {form}")
@@ -167,7 +178,7 @@ def derive(
             ],
             why="every share is at least 2 a^2 low L",
         )
-        conclude(rule, loss(t), falls)
+        conclude(rule, loss(t), DECAY, falls)
 
         grown = proof.apply(
             weight_growth.PROOF,
@@ -194,7 +205,7 @@ def derive(
         falls = proof.at_most(
             f"{rule}, linear: the excess loss falls",
             rate(loss(t) - floor),
-            -speed(t),
+            -speed_linear(t),
             because=[
                 split,
                 own,
@@ -207,7 +218,7 @@ def derive(
             ],
             why="the share of all is at least 2 lambda_+ (L - L^*)",
         )
-        conclude(f"{rule}, linear", loss(t) - floor, falls)
+        conclude(f"{rule}, linear", loss(t) - floor, DECAY_LINEAR, falls)
     return conclusions
 
 
@@ -252,7 +263,7 @@ PROOF = Proof(
         "least size": r"$z = 0$ or $reach\,(\frac{z^3}{2 b} + |k| z) \le Y - E$, with $b = 1$ for sign-FA; so $z_+$",
         "speed": r"$g(L) \le 2 a^2 \lambda_{\min} (s + \frac12 z^2) L$",
         "linear speed": r"$g(L - L^*) \le 2 \lambda_+ (s + \frac12 z_+^2) (L - L^*)$",
-        **{key: comparison.PROOF.assumptions[key] for key in ("positive", "primitive", "bound")},
+        **{key: comparison.PROOF.assumptions[key] for key in ("positive", "primitive", "bound", "decreasing")},
     },
     source="own",
     derive=derive,

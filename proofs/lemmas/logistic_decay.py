@@ -1,11 +1,13 @@
 r"""logistic-decay: dsigma/dt <= -r q^2 with q = 1 - exp(-sigma) bounds sigma through 1/q - log q - sigma.
 
-sigma > 0 is written log(1 + odds), so that q = odds / (1 + odds); the bound is log(1 + odds_bound).
+sigma > 0 is written log(1 + odds), so that q = odds / (1 + odds); the bound is log(1 + odds_bound). By odds,
+r Gamma = 1 + 1/odds - log(odds), which decreases: tangents of the exponential show it.
 """
 
 import sympy as sp
 
 from fa_theory.proofs.lemmas import comparison as compare
+from fa_theory.proofs.lemmas.exp_order import tangent
 from fa_theory.proofs.notation import t
 from fa_theory.symbolic.derivation import Derivation
 from fa_theory.symbolic.facts import Fact
@@ -30,7 +32,7 @@ def Gamma(of: sp.Expr, sign: int = 1) -> sp.Expr:
 def derive(proof: Derivation, sign: int = 1) -> list[Fact]:
     g = r * q(odds(t)) ** 2
     primitive = Gamma(odds(t), sign)
-    facts: dict[str, Fact | list[Fact]] = {
+    facts: dict[str, Fact] = {
         "positive": proof.less("g is positive", 0, g, because=[g], why="odds are positive"),
         "decay": proof.given("decay", sigma(odds(t)).diff(t), "<=", -g),
         "primitive": proof.equal(
@@ -39,19 +41,37 @@ def derive(proof: Derivation, sign: int = 1) -> list[Fact]:
             -sp.Derivative(sigma(odds(t)), t),
             why="differentiated: by sigma, 1/q - log q - sigma has the derivative -1/q^2",
         ),
-        "bound": proof.given("bound", Gamma(bounding(t), sign), "=", Gamma(odds(0), sign) + t),
     }
     values = {
         compare.y: sp.Lambda(t, sigma(odds(t))),
         compare.g: sp.Lambda(t, g),
         compare.Gamma: sp.Lambda(t, primitive),
-        compare.ybar: sp.Lambda(t, sigma(bounding(t))),
-        compare.Gamma_bar: sp.Lambda(t, Gamma(bounding(t), sign)),
     }
-    return [
-        proof.apply(compare.PROOF, values, facts, conclusion=which, name=name)
-        for which, name in enumerate(("the bound on Gamma", "the bound"))
-    ]
+    implicit = proof.apply(compare.PROOF, values, facts, name="the bound on Gamma")
+    solution = proof.given("bound", Gamma(bounding(t), sign), "=", Gamma(odds(0), sign) + t)
+    now, then = odds(t), bounding(t)
+    ordered = proof.at_most(
+        "odds are below those of the bound",
+        now,
+        then,
+        because=[
+            (r * now * then / (1 + then), implicit),
+            (r * now * then / (1 + then), solution),
+            (then / (1 + then), tangent(proof, sp.log(now), sp.log(then))),
+        ],
+        why="1/odds - log(odds) is no smaller, and log(odds / odds_bound) >= 1 - odds_bound / odds",
+    )
+    explicit = proof.at_most(
+        "the bound",
+        sigma(now),
+        sigma(then),
+        because=[
+            (1 / (1 + then), ordered),
+            (1 / (1 + then), tangent(proof, sigma(then), sigma(now))),
+        ],
+        why="the logarithm keeps order: log((1 + odds_bound) / (1 + odds)) >= 1 - (1 + odds) / (1 + odds_bound)",
+    )
+    return [implicit, explicit]
 
 
 def counterexample_primitive() -> sp.Basic:

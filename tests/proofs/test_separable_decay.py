@@ -42,6 +42,7 @@ def test_wrong_proofs_fail():
             "comparison",
             [
                 ("Gamma that falls", '"=", -y(t).diff(t))', '"=", y(t).diff(t))'),
+                ("Gamma that grows", '"=", ybar(t) - y(t))', '"=", y(t) - ybar(t))'),
                 ("g of no sign", 'proof.given("positive", 0, "<", g(t))', 'proof.given("positive", 0, "<=", g(t))'),
                 ("the bound turned round", "        y(t),\n        ybar(t),", "        ybar(t),\n        y(t),"),
                 ("Gamma without bound", 'Gamma(t), "<=", most)', 'most, "<=", Gamma(t))'),
@@ -61,6 +62,8 @@ def test_wrong_proofs_fail():
                 ("sigma of the other sign", "sp.log(q(of)) - sigma(of)) / r", "sp.log(q(of)) + sigma(of)) / r"),
                 ("r forgotten", "- sigma(of)) / r", "- sigma(of))"),
                 ("q without its square", "g = r * q(odds(t)) ** 2", "g = r * q(odds(t))"),
+                ("another bound", "Gamma(bounding(t), sign)", "Gamma(2 * bounding(t), sign)"),
+                ("odds ordered the wrong way", "        now,\n        then,\n", "        then,\n        now,\n"),
                 ("odds of any sign", 'sp.Function("odds", positive=True)', 'sp.Function("odds", real=True)'),
             ],
         ),
