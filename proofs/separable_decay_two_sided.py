@@ -25,7 +25,7 @@ from fa_theory.proofs.lemmas.logistic_mean import losses
 from fa_theory.proofs.lemmas.margin_lengths import S, kept, tau, turned
 from fa_theory.proofs.lemmas.separable_drive import PROOF as DRIVE
 from fa_theory.proofs.lemmas.separable_drive import C, Q
-from fa_theory.proofs.lemmas.two_layers import KINK, f, loss, over_samples
+from fa_theory.proofs.lemmas.two_layers import f, loss, over_samples
 from fa_theory.proofs.notation import N, indexed, j, t
 from fa_theory.symbolic.derivation import Derivation
 from fa_theory.symbolic.facts import Fact
@@ -175,18 +175,10 @@ def logistic(proof: Derivation, case: str, falls: Fact, below: Fact, starts: lis
         using=[grows],
         why="d/dt log expm1(N L) <= -Q S",
     )
-    behind = proof.given("lateness", late(t), "=", begun(t) * (t - delay * tau(t)))
     at_most_one = proof.given("lateness", begun(t), "<=", 1)
     in_time = proof.given("lateness", late(0), "=", 0)
     runs = proof.given("clock", tau(t).diff(t), "=", S(t))
-    later = proof.cite(
-        "how lateness grows",
-        late(t).diff(t),
-        "=",
-        begun(t) * rate(t - delay * tau(t)),
-        theorem=KINK,
-        using=[behind, at_most_one],
-    )
+    later = proof.given("lateness", late(t).diff(t), "=", begun(t) * rate(t - delay * tau(t)))
     slow = proof.at_most(
         f"{name}: what is late grows at most as N J does",
         sp.Derivative(late(t) * falling(t) - N * J(t), t),
@@ -274,7 +266,11 @@ PROOF = Proof(
         "logistic loss": r"$\ell_j = \log(1 + e^{-y_j f_j})$, $L = E[\ell]$ and $\sigma_j = 1 - e^{-\ell_j}$",
         "integrals": r"$I = \int Q\, d\tau$ and $J = \int e^I\, d\tau$: $\dot I = Q S$ and $\dot J = e^I S$",
         "Q >= 0": r"$Q \ge 0$",
-        "lateness": r"$(t - N\tau)_+ = \chi (t - N\tau)$ with $0 \le \chi \le 1$; it starts at $0$, as $\tau$ does",
+        "lateness": (
+            r"$late = (t - N\tau)_+$ starts at $0$, as $\tau$ does; with $\chi = 1$ where $t > N\tau$ and else $0$, "
+            r"its derivative is $\chi$ times that of $t - N\tau$ almost everywhere, for that is $0$ almost everywhere on "
+            r"$\{t = N\tau\}$"
+        ),
         "exponential: U": (
             r"$\lambda_1 L(0) e^{-I} + \lambda_2 J e^{-I} \le U$ for some $\lambda_1, \lambda_2 \ge 0$ with "
             r"$\lambda_1 + \lambda_2 t = 1$: for $(1, 0)$ or $(0, 1/t)$, if $U$ is at least the smaller of both bounds"

@@ -143,7 +143,7 @@ PROOF = Proof(
     assumptions={
         **MARGIN_LENGTHS.assumptions,
         "network": r"$z_i = \langle w_i, x\rangle$ and $f = \sum_i v_i h_i$ at every sample",
-        "degree one": r"$h = \theta z$",
+        "degree one": two_layers.DEGREE_ONE,
         "fixed": r"samples, $u$, the feedback and the directions $q_i$ do not move",
         "loss": r"$\dot L = -E[y \sigma \dot f]$: the loss has the derivative $-y_j \sigma_j$ at sample $j$",
         "means": r"$S = E[\sigma]$, $g_i = -E[y\sigma\theta_i x]$ and $G_i = -E[y\sigma h_i]$",

@@ -23,7 +23,12 @@ def test_wrong_proofs_fail():
             ("a clock that is too slow", 'tau(t).diff(t), "=", S(t))', 'tau(t).diff(t), "=", S(t) / N)'),
             ("J that starts below 0", "0) for each in (integral, J))", "-1) for each in (integral, J))"),
             ("late twice", 'begun(t), "<=", 1)', 'begun(t), "<=", 2)'),
-            ("an assumption removed", '        "lateness": r"', '        "later": r"'),
+            (
+                "lateness that grows with t",
+                "begun(t) * rate(t - delay * tau(t))",
+                "begun(t) * rate(2 * t - delay * tau(t))",
+            ),
+            ("an assumption removed", '        "lateness": (', '        "later": ('),
         ],
     )
 
