@@ -126,6 +126,42 @@ STATEMENTS = {
             "a0 = 1/2 lambda_min(-U^T C U) > 0, then L - L* <= V(0) / lambda_min(B^T B) exp(-2 a0 lambda t).",
             _FLOAT,
         ),
+        Statement(
+            "hitting-time",
+            "Hitting time from any start",
+            "own",
+            "Two-layer, scalar, leaky FA, logistic loss, separable data, any start, not all b_i = 0: the loss reaches "
+            "epsilon no later than N tau / (1 - exp(-N epsilon)), tau the first at which an explicit comparison "
+            "function of tau, made from C_i and u.w_i(0), is at most epsilon. FA aligns first, then learns.",
+            _FLOAT,
+        ),
+        Statement(
+            "gd-decay",
+            "Geometric decay under gradient descent",
+            "own",
+            "Two-layer, linear, scalar FA, squared loss, c = -C(0) > 0: for any theta in (0, 1), mu in (0, 2) and "
+            "every step size eta below an explicit limit, L_k - L* <= (L_0 - L*) (1 - eta (2 - mu) theta c lambda)^k "
+            "after every step k of gradient descent.",
+            _FLOAT,
+        ),
+        Statement(
+            "reduced-flow",
+            "The flow in d variables",
+            "own",
+            "Two-layer, linear, scalar FA of any width: W_1(t) = W_1(0) + b u^T, v(t) = v(0) + W_1(0) u + 1/2 b |u|^2 "
+            "and du/dt = -(1/N) sum_j e_j x_j, an equation in d variables.",
+            _FLOAT,
+        ),
+        Statement(
+            "minimum-norm",
+            "Minimum-norm limit",
+            "paper",
+            "Linear networks, squared loss: once the loss is that of the best linear map, the end-to-end map is Y^T "
+            "(X^+)^T + W_L ... W_2 W_1(0) (I - P_X); with the rows of W_1(0) in the row space of X, the minimum-norm "
+            "interpolant. The paper (v1) claims the latter for over-parameterised two-layer FA; this form is the "
+            "project's.",
+            _FLOAT,
+        ),
     )
 }
 

@@ -5,24 +5,59 @@ from collections.abc import Callable
 from fa_theory.bounds.bound import Assumption, Bound
 from fa_theory.bounds.descent import descent
 from fa_theory.bounds.exponential_decay import exponential_decay
+from fa_theory.bounds.gd_decay import gd_decay
+from fa_theory.bounds.hitting_time import check_epsilon, hitting_time
 from fa_theory.bounds.multi_output_decay import multi_output_decay
 from fa_theory.bounds.separable_decay import separable_decay
 from fa_theory.model import Network, Problem
 
-BOUNDS: tuple[Callable[[Network, Problem], Bound], ...] = (
+BOUNDS: tuple[Callable[..., Bound], ...] = (
     descent,
     exponential_decay,
     separable_decay,
     multi_output_decay,
+    hitting_time,
+    gd_decay,
 )
-"""All calculators, in the order of the statements."""
+"""All calculators, (network, problem) -> Bound, in the order of the statements."""
+
+
+def all_bounds(
+    network: Network, problem: Problem, *, step_size: float | None = None, epsilon: float | None = None
+) -> tuple[Bound, ...]:
+    """Return every bound from this start on these data, applicable or not, in the order of the statements.
+
+    Parameters
+    ----------
+    network, problem
+        Start and data.
+    step_size : float, optional
+        The step size of gradient descent (gd-decay), by default the largest certified one.
+    epsilon : float, optional
+        The loss to reach (hitting-time), by default half of the loss at the start.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not a positive finite number.
+    """
+    options: dict[Callable[..., Bound], dict[str, float | None]] = {
+        gd_decay: {"step_size": step_size},
+        hitting_time: {"epsilon": epsilon},
+    }
+    return tuple(calculate(network, problem, **options.get(calculate, {})) for calculate in BOUNDS)
+
 
 __all__ = [
     "BOUNDS",
     "Assumption",
     "Bound",
+    "all_bounds",
+    "check_epsilon",
     "descent",
     "exponential_decay",
+    "gd_decay",
+    "hitting_time",
     "multi_output_decay",
     "separable_decay",
 ]

@@ -37,7 +37,7 @@ class Assumption:
 
 @dataclass(frozen=True)
 class Bound:
-    """An upper bound on the loss along the flow, computed from the start and the data alone.
+    """An upper bound on the loss along a run, computed from the start and the data alone.
 
     Attributes
     ----------
@@ -57,6 +57,12 @@ class Bound:
         Relative rounding of the curve's values.
     constants : dict
         The quantities that the bound was computed from, by name.
+    method : str
+        The method of the runs that the bound is about: ``"flow"`` or ``"gd"``.
+    step_size : float or None
+        The largest step size that the statement certifies, for a bound on gradient descent.
+    epsilon, time : float or None
+        For a hitting time: the loss is at most `epsilon` at some time no later than `time`.
     """
 
     id: str
@@ -67,6 +73,10 @@ class Bound:
     floor: float
     rounding: float
     constants: dict[str, float]
+    method: str = "flow"
+    step_size: float | None = None
+    epsilon: float | None = None
+    time: float | None = None
 
     @property
     def applicable(self) -> bool:

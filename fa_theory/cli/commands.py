@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from fa_theory import __version__
-from fa_theory.bounds import BOUNDS
+from fa_theory.bounds import all_bounds
 from fa_theory.cli.options import InstanceOptions, make_instance, with_instance_options
 from fa_theory.cli.output import JsonFile, check_writable, console_for_tables, write_json
 from fa_theory.cli.prove import prove
-from fa_theory.dynamics import check_fit, recorded_times, simulate
+from fa_theory.dynamics import check_fit, recorded_steps, recorded_times, simulate
 from fa_theory.ledger import proof_evidence
 from fa_theory.model import save_state
 from fa_theory.statements import STATEMENTS
@@ -44,6 +44,9 @@ app = typer.Typer(
     help="Verify the theory of feedback alignment: conservation laws and convergence bounds, against simulation.",
 )
 
+Epsilon = Annotated[
+    float | None, typer.Option(help="The loss to reach, for hitting-time (default half of the loss at the start)")
+]
 SaveState = Annotated[
     Path | None,
     typer.Option("--save-state", help="Write the start state that was used (.npz).", rich_help_panel="Output"),
@@ -55,6 +58,7 @@ SaveState = Annotated[
 def verify(
     *,
     options: InstanceOptions,
+    epsilon: Epsilon = None,
     json_file: JsonFile = None,
     save_state_file: SaveState = None,
     report: Annotated[
@@ -79,7 +83,7 @@ def verify(
         if not single:
             raise ValueError("--save-state needs one instance; give its options (the suite has several)")
         save_state(save_state_file, instances[0].network, instances[0].problem)
-    reports, interrupted = _run(instances)
+    reports, interrupted = _run(instances, epsilon)
     console = console_for_tables()
     if single and reports:
         table.print_verdicts(console, reports[0].verdicts)
@@ -124,7 +128,7 @@ def simulate_command(
 
 @app.command()
 @with_instance_options
-def bound(*, options: InstanceOptions, json_file: JsonFile = None) -> None:
+def bound(*, options: InstanceOptions, epsilon: Epsilon = None, json_file: JsonFile = None) -> None:
     """Compute the bounds from the start and the data alone; nothing is simulated.
 
     Example: fa-theory bound --data measurements.csv --target yield --standardize --time 50
@@ -132,8 +136,14 @@ def bound(*, options: InstanceOptions, json_file: JsonFile = None) -> None:
     check_writable(json_file)
     instance = make_instance(options)
     check_fit(instance.network, instance.problem)
-    bounds = [calculate(instance.network, instance.problem) for calculate in BOUNDS]
-    times = list(recorded_times(float(instance.run.get("time", 10.0)), int(instance.run.get("points", 101))))
+    run, step_size = instance.run, None
+    points = int(run.get("points", 101))
+    if run.get("method") == "gd":
+        step_size = float(run.get("step_size", 0.01))
+        times = [step * step_size for step in recorded_steps(int(run.get("steps", 1000)), points)]
+    else:
+        times = list(recorded_times(float(run.get("time", 10.0)), points))
+    bounds = all_bounds(instance.network, instance.problem, step_size=step_size, epsilon=epsilon)
     table.print_bounds(console_for_tables(), bounds, times[-1])
     if json_file is not None:
         rows = [bound_json(each, times) for each in bounds]
@@ -164,11 +174,11 @@ def top(version: Annotated[bool, typer.Option("--version", help="Print the versi
         raise typer.Exit(FINE)
 
 
-def _run(instances: tuple[Instance, ...]) -> tuple[list[Report], bool]:
+def _run(instances: tuple[Instance, ...], epsilon: float | None) -> tuple[list[Report], bool]:
     reports: list[Report] = []
     try:
         with _progress(instances) as advance:
-            reports.extend(run_suite(instances, advance))
+            reports.extend(run_suite(instances, advance, epsilon=epsilon))
     except KeyboardInterrupt:
         return reports, True
     return reports, False

@@ -1,6 +1,6 @@
 """Update directions, the dissipation split, gradient descent, SGD, the flow, and their trajectories."""
 
-from fa_theory.dynamics.discrete import gradient_descent, minibatches, take_step
+from fa_theory.dynamics.discrete import gradient_descent, minibatches, recorded_steps, take_step
 from fa_theory.dynamics.dissipation import Dissipation, LayerSplit, dissipation
 from fa_theory.dynamics.flow import flow
 from fa_theory.dynamics.integrate import Progress
@@ -16,6 +16,7 @@ from fa_theory.dynamics.passes import (
     tangents,
     update_directions,
 )
+from fa_theory.dynamics.reduced import ReducedFlow, has_reduced_flow, reduced_flow
 from fa_theory.dynamics.simulate import METHODS, check_fit, simulate
 from fa_theory.dynamics.trajectory import OUTCOMES, Event, Trajectory, recorded_times
 
@@ -27,6 +28,7 @@ __all__ = [
     "ForwardPass",
     "LayerSplit",
     "Progress",
+    "ReducedFlow",
     "Trajectory",
     "backward",
     "check_fit",
@@ -35,12 +37,15 @@ __all__ = [
     "forward",
     "gradient_descent",
     "gradients",
+    "has_reduced_flow",
     "implicit_midpoint",
     "inner",
     "loss_of",
     "magnitudes",
     "minibatches",
+    "recorded_steps",
     "recorded_times",
+    "reduced_flow",
     "simulate",
     "take_step",
     "tangents",

@@ -35,6 +35,11 @@ def minibatches(n_samples: int, batch_size: int, seed: int) -> Iterator[Host]:
             yield order[start : start + batch_size]
 
 
+def recorded_steps(steps: int, points: int) -> list[int]:
+    """Return at most `points` numbers of steps, equally spaced from 0 to `steps`, both among them."""
+    return sorted(set(np.linspace(0, steps, min(points, steps + 1)).round().astype(int).tolist()))
+
+
 def gradient_descent(
     network: Network,
     problem: Problem,
@@ -85,7 +90,7 @@ def gradient_descent(
     if batch_size is not None and not 1 <= batch_size <= problem.n_samples:
         raise ValueError(f"batch_size must lie in [1, {problem.n_samples}], got {batch_size}")
     xp = namespace(problem.X)
-    record_at = set(np.linspace(0, steps, min(points, steps + 1)).round().astype(int).tolist())
+    record_at = set(recorded_steps(steps, points))
     batches = None if batch_size is None else minibatches(problem.n_samples, batch_size, seed)
     times, losses, errors, states, slopes = [], [], [], [], []
     outcome, parameters, n_steps = "completed", network.parameters, 0

@@ -10,6 +10,8 @@ from fa_theory.dynamics import Trajectory
 from fa_theory.verification.dominance import dominance_along
 from fa_theory.verification.verdict import Verdict, first_failure, not_applicable, yes_or_no
 
+_RUNS = {"flow": "continuous-time flow", "gd": "gradient descent with the full data"}
+
 
 def assess_bound(bound: Bound, trajectory: Trajectory) -> Verdict:
     """Judge a bound on a trajectory.
@@ -20,7 +22,7 @@ def assess_bound(bound: Bound, trajectory: Trajectory) -> Verdict:
     """
     failure = first_failure(
         *bound.assumptions,
-        yes_or_no("continuous-time flow", trajectory.method == "flow", f"method {trajectory.method}"),
+        yes_or_no(_RUNS[bound.method], trajectory.method == bound.method, f"method {trajectory.method}"),
     )
     if failure is not None:
         return not_applicable(bound.id, failure)
@@ -83,3 +85,24 @@ def assess_descent(bound: Bound, trajectory: Trajectory) -> Verdict:
         if measured < predicted * (1 - gap) - allowed:
             return Verdict(bound.id, "refuted", "float-checked", measured / predicted - 1, detail)
     return Verdict(bound.id, verdict.verdict, verdict.evidence, verdict.margin, detail)
+
+
+def assess_hitting_time(bound: Bound, trajectory: Trajectory) -> Verdict:
+    """Judge statement hitting-time: the curve at every recorded time, and whether the loss reached epsilon by its time.
+
+    The curve is what can be refuted: it says from when on the loss stays at most epsilon, while the loss may have
+    dipped to epsilon between two recorded times. Where the loss was not seen there by then, the row is undecided.
+    """
+    verdict = assess_bound(bound, trajectory)
+    if verdict.evidence is None or verdict.verdict == "refuted" or bound.epsilon is None:
+        return verdict
+    reached = trajectory.t[trajectory.loss + trajectory.error <= bound.epsilon]
+    promised = "later than a float can say" if bound.time is None else f"t = {bound.time:.4g}"
+    said = f"loss {bound.epsilon:.4g} promised by {promised}"
+    if len(reached) and (bound.time is None or reached[0] <= bound.time):
+        found = f"{said}, reached by t = {reached[0]:.4g}; {verdict.detail}"
+        return Verdict(bound.id, verdict.verdict, verdict.evidence, verdict.margin, found)
+    missing = (
+        "reached between recorded times or later" if len(reached) else f"not seen up to t = {trajectory.t[-1]:.4g}"
+    )
+    return Verdict(bound.id, "undecided", verdict.evidence, verdict.margin, f"{said}, {missing}")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from fa_theory.bounds import BOUNDS, Bound
+from fa_theory.bounds import Bound, all_bounds, check_epsilon
 from fa_theory.dynamics import OUTCOMES, Progress, Trajectory, simulate
 from fa_theory.ledger import proof_evidence
 from fa_theory.model import Network, Problem
-from fa_theory.verification.bounded import assess_bound, assess_descent
+from fa_theory.verification.bounded import assess_bound, assess_descent, assess_hitting_time
 from fa_theory.verification.conserved import assess_matrix_law, assess_neuron_law, assess_projection_law
 from fa_theory.verification.identities import assess_bregman_drift, assess_dissipation_split, assess_neuron_identity
 from fa_theory.verification.instance import Instance
+from fa_theory.verification.predicted import assess_minimum_norm, assess_reduced_flow
 from fa_theory.verification.verdict import Verdict
 
 
@@ -58,11 +60,20 @@ class Report:
         }
 
 
-def run_instance(instance: Instance, progress: Progress | None = None) -> Report:
-    """Simulate an instance, evaluate its bounds and judge every statement."""
+_ASSESS: dict[str, Callable[[Bound, Trajectory], Verdict]] = {
+    "descent": assess_descent,
+    "hitting-time": assess_hitting_time,
+}
+"""Bounds that promise more than their curve."""
+
+
+def run_instance(instance: Instance, progress: Progress | None = None, *, epsilon: float | None = None) -> Report:
+    """Simulate an instance, evaluate its bounds and judge every statement; `epsilon` is the loss of hitting-time."""
+    check_epsilon(epsilon)
     network, problem = instance.network, instance.problem
     trajectory = simulate(network, problem, progress=progress, **instance.run)
-    bounds = tuple(calculate(network, problem) for calculate in BOUNDS)
+    descent_step = trajectory.options["step_size"] if trajectory.method == "gd" else None
+    bounds = all_bounds(network, problem, step_size=descent_step, epsilon=epsilon)
     # a flow has no step size, and any will do
     step_size = float(trajectory.options.get("step_size", 0.1))
     # near the end of a run that diverges squares may overflow; what is then not a number is undecided
@@ -74,15 +85,21 @@ def run_instance(instance: Instance, progress: Progress | None = None) -> Report
             assess_projection_law(trajectory),
             assess_bregman_drift(network, problem, step_size, int(instance.run.get("seed", 0))),
             assess_dissipation_split(trajectory),
-            *(
-                assess_descent(bound, trajectory) if bound.id == "descent" else assess_bound(bound, trajectory)
-                for bound in bounds
-            ),
+            *(_ASSESS.get(bound.id, assess_bound)(bound, trajectory) for bound in bounds),
+            assess_reduced_flow(trajectory),
+            assess_minimum_norm(trajectory),
         ]
     return Report(instance, trajectory, bounds, tuple(verdicts))
 
 
-def verify(network: Network, problem: Problem, *, progress: Progress | None = None, **run: Any) -> Report:
+def verify(
+    network: Network,
+    problem: Problem,
+    *,
+    progress: Progress | None = None,
+    epsilon: float | None = None,
+    **run: Any,
+) -> Report:
     """Simulate a network on a problem and judge every statement of the theory on the run.
 
     Parameters
@@ -91,6 +108,8 @@ def verify(network: Network, problem: Problem, *, progress: Progress | None = No
         Start and data.
     progress : callable, optional
         Called with the finished fraction of the present run.
+    epsilon : float, optional
+        The loss to reach (statement hitting-time); half of the loss at the start by default.
     **run
         Keyword arguments of `fa_theory.simulate`: method, time, steps, step_size, points, accuracy, ...
 
@@ -104,7 +123,7 @@ def verify(network: Network, problem: Problem, *, progress: Progress | None = No
     ValueError
         If an argument is out of range, or network and problem do not fit each other.
     """
-    return run_instance(Instance("instance", network, problem, run, {}), progress)
+    return run_instance(Instance("instance", network, problem, run, {}), progress, epsilon=epsilon)
 
 
 def describe(instance: Instance) -> dict[str, Any]:
@@ -156,4 +175,8 @@ def bound_json(bound: Bound, times: list[float]) -> dict[str, Any]:
         "quantity": bound.quantity,
         "floor": bound.floor,
         "constants": bound.constants,
+        "method": bound.method,
+        "step_size": bound.step_size,
+        "epsilon": bound.epsilon,
+        "time": bound.time,
     }

@@ -24,7 +24,8 @@ def standard_suite(seed: int = 0) -> tuple[Instance, ...]:
 
     For FA, sign-FA, adaFA(1) and backprop: petal width by a linear network (exponential-decay on the excess loss),
     four flowers by leaky ReLU with biases (exponential-decay with kinks), setosa against the rest with logistic loss
-    (separable-decay). For FA: exponential loss, three species at once (multi-output-decay), networks of four layers.
+    (separable-decay). For FA: exponential loss, three species at once (multi-output-decay), networks of four layers,
+    and gradient descent (with a certified step size: gd-decay; until it has converged: minimum-norm).
     """
 
     def instance(name: str, **options: object) -> Instance:
@@ -61,6 +62,12 @@ def standard_suite(seed: int = 0) -> tuple[Instance, ...]:
         ),
         instance("three species, linear, fa", target="species", alignment=10.0, run=_RUN | {"time": 20.0}),
         instance("petal width, linear, four layers, fa", depth=4, width=6, biases=True, run=_RUN | {"time": 5.0}),
+        instance("petal width, linear, gd", run={"method": "gd", "steps": 5000, "step_size": 5e-4, "points": 51}),
+        instance(
+            "three flowers, linear, gd to the end",
+            rows=_FLOWERS[:3],
+            run={"method": "gd", "steps": 500, "step_size": 0.1, "points": 51},
+        ),
         instance(
             "three species, leaky, four layers, sgd",
             target="species",
@@ -75,11 +82,15 @@ def standard_suite(seed: int = 0) -> tuple[Instance, ...]:
 
 
 def run_suite(
-    instances: Iterable[Instance], progress: Callable[[Instance, float], None] | None = None
+    instances: Iterable[Instance],
+    progress: Callable[[Instance, float], None] | None = None,
+    *,
+    epsilon: float | None = None,
 ) -> Iterator[Report]:
     """Run instances one after another and yield each report when it is finished."""
     for instance in instances:
-        yield run_instance(instance, None if progress is None else _for_instance(progress, instance))
+        advance = None if progress is None else _for_instance(progress, instance)
+        yield run_instance(instance, advance, epsilon=epsilon)
 
 
 def _for_instance(progress: Callable[[Instance, float], None], instance: Instance) -> Callable[[float], None]:

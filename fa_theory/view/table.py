@@ -94,10 +94,14 @@ def print_trajectory(console: Console, trajectory: Trajectory, rows: int = 11) -
 
 def print_bounds(console: Console, bounds: Sequence[Bound], end: float) -> None:
     """Print one row for each bound: whether it applies, its rate, its value at the start and the end."""
-    table = _table("bound", "applies", "rate", "on", "at t = 0", f"at t = {end:g}", "assumption that fails")
+    table = _table("bound", "applies", "rate", "on", "at t = 0", f"at t = {end:g}", "what fails, or is promised")
     for bound in bounds:
         first, last = bound([0.0, end]) if bound.applicable else (None, None)
-        reason = "; ".join(f"{each.name} (margin {each.margin:.3g})" for each in bound.failed)
+        note = "; ".join(f"{each.name} (margin {each.margin:.3g})" for each in bound.failed)
+        if bound.applicable and bound.epsilon is not None:
+            note = f"loss {bound.epsilon:.4g} by t = {_number(bound.time)}"
+        if bound.applicable and bound.step_size is not None:
+            note = f"step size at most {bound.step_size:.4g}"
         table.add_row(
             bound.id,
             "yes" if bound.applicable else "undecided" if bound.undecided else "no",
@@ -105,7 +109,7 @@ def print_bounds(console: Console, bounds: Sequence[Bound], end: float) -> None:
             bound.quantity.replace("_", " "),
             _number(first),
             _number(last),
-            reason.replace("[", r"\[") or "-",
+            note.replace("[", r"\[") or "-",
         )
     console.print(table)
 

@@ -54,7 +54,7 @@ def test_verify_prints_a_row_for_each_statement_and_writes_the_fixed_keys(tmp_pa
         assert {"id", "applicable", "assumptions", "rate", "t", "value", "quantity"} <= bound.keys()
         assert all({"name", "holds", "margin"} <= each.keys() for each in bound["assumptions"])
     applicable = {bound["id"] for bound in written["bounds"] if bound["applicable"]}
-    assert applicable == {"descent", "exponential-decay", "multi-output-decay"}
+    assert applicable == {"descent", "exponential-decay", "multi-output-decay", "gd-decay"}
     assert written["instance"]["version"] == fa_theory.__version__
 
 
@@ -99,6 +99,48 @@ def test_bound_needs_no_simulation_and_agrees_with_verify(tmp_path, capsys):
     run(capsys, "verify", *SMALL, "--json", str(whole))
     a, b = (json.loads(file.read_text())["bounds"] for file in (alone, whole))
     assert a == b
+
+
+LOGISTIC = ["--activation", "leaky_relu:0.5", "--loss", "logistic", "--standardize", "--init", "gaussian"]
+
+
+def test_epsilon_is_the_loss_of_the_hitting_time(tmp_path, capsys):
+    file = tmp_path / "o.json"
+    status, out, _ = run(capsys, "verify", *SMALL, *LOGISTIC, "--time", "4", "--epsilon", "0.25", "--json", str(file))
+    written = json.loads(file.read_text())
+    (bound,) = (each for each in written["bounds"] if each["id"] == "hitting-time")
+    assert status == 0
+    assert bound["epsilon"] == 0.25
+    assert bound["time"] > 4
+    assert bound["method"] == "flow"
+    (row,) = (each for each in written["results"] if each["id"] == "hitting-time")
+    assert row["verdict"] == ("holds" if min(written["trajectory"]["loss"]) < 0.25 else "undecided")
+    status, out, _ = run(capsys, "bound", *SMALL, *LOGISTIC, "--epsilon", "0.25", "--json", str(file))
+    (alone,) = (each for each in json.loads(file.read_text())["bounds"] if each["id"] == "hitting-time")
+    assert alone["time"] == bound["time"]
+    assert "loss 0.25 by t = " in out
+    assert "epsilon must be a positive finite number" in refused(capsys, "verify", *SMALL, "--epsilon", "0")
+    assert "epsilon must be a positive finite number" in refused(capsys, "bound", *SMALL, "--epsilon", "-1")
+
+
+def test_gradient_descent_is_told_its_largest_certified_step_size(tmp_path, capsys):
+    alone, whole = tmp_path / "b.json", tmp_path / "v.json"
+    steps = ["--width", "3", "--standardize", "--method", "gd", "--steps", "50", "--points", "6"]
+
+    def gd(file):
+        return next(each for each in json.loads(file.read_text())["bounds"] if each["id"] == "gd-decay")
+
+    run(capsys, "bound", *steps, "--step-size", "1", "--json", str(alone))
+    certified = gd(alone)["step_size"]
+    assert gd(alone)["applicable"] is False
+    assert 0 < certified < 1
+    status, _, _ = run(capsys, "verify", *steps, "--step-size", repr(certified), "--json", str(whole))
+    assert status == 0
+    rows = {each["id"]: each["verdict"] for each in json.loads(whole.read_text())["results"]}
+    assert rows["gd-decay"] == "holds"
+    assert gd(whole)["step_size"] == certified
+    run(capsys, "bound", *steps, "--step-size", repr(certified), "--json", str(alone))
+    assert gd(alone) == gd(whole)
 
 
 def test_simulate_writes_the_trajectory(tmp_path, capsys):
@@ -238,8 +280,8 @@ def test_an_interrupted_suite_keeps_what_is_finished(tmp_path, capsys, monkeypat
     monkeypatch.setattr(module, "standard_suite", lambda _: tuple(small))
     real = module.run_suite
 
-    def stops_after_one(instances, progress=None):
-        yield from real(instances[:1], progress)
+    def stops_after_one(instances, progress=None, **options):
+        yield from real(instances[:1], progress, **options)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module, "run_suite", stops_after_one)

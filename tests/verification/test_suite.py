@@ -15,6 +15,11 @@ SOUND_REASONS = (
     "linearly independent samples",
     "flow, or midpoint",
     "continuous-time flow",
+    "gradient descent with the full data",
+    "logistic loss",
+    "step size at most the certified one",
+    "no bias above the first layer",
+    "the excess loss has vanished",
 )
 
 

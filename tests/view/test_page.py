@@ -86,7 +86,7 @@ def test_page_is_well_formed_and_says_what_it_is(folder):
 
 def test_every_verdict_has_its_row(folder, reports):
     outline = parsed(folder / "index.html")
-    rows = 10 * (len(reports) + 1) + len(reports)
+    rows = len(STATEMENTS) * (len(reports) + 1) + len(reports)
     assert sum(attrs.get("scope") == "row" for attrs in outline.of("th")) == rows
     assert all(attrs.get("scope") in ("row", "col") for attrs in outline.of("th"))
     for row in (*summarise(reports), *(verdict for report in reports for verdict in report.verdicts)):

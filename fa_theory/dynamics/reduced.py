@@ -1,0 +1,217 @@
+"""reduced-flow: the flow of two-layer, linear, scalar FA is an equation in d variables, at any width."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.integrate import DOP853
+
+from fa_theory.backend import to_numpy
+from fa_theory.dynamics.trajectory import BLOW_UP, recorded_times
+from fa_theory.model import AdaptiveFeedback, DirectFeedback, FeedbackAlignment, Network, Parameters, Problem
+
+Host = np.ndarray[Any, Any]
+
+_MAX_STEPS = 20_000
+_TIGHTENING = 20.0
+_FINEST = 100 * float(np.finfo(float).eps)
+
+
+class ReducedFlow(NamedTuple):
+    """The flow in its reduced variables.
+
+    Attributes
+    ----------
+    network : Network
+        The start.
+    t : array, (P,)
+        Recorded times, those that were reached.
+    u : array, (P, d)
+        W_1(t) = W_1(0) + b u(t)^T; with a hidden bias (P, d + 1), its last column for the bias.
+    bias : array, (P,)
+        The output bias; zeros where there is none.
+    loss : array, (P,)
+        The mean loss.
+    error : array, (P,)
+        An estimate of the integrator's error in it.
+    shadow_u, shadow_bias : array
+        u and the output bias from a looser run; what they differ by estimates the integrator's error.
+    outcome : str
+        ``"completed"``, ``"diverged"`` or ``"too_many_steps"``.
+    """
+
+    network: Network
+    t: Host
+    u: Host
+    bias: Host
+    loss: Host
+    error: Host
+    shadow_u: Host
+    shadow_bias: Host
+    outcome: str
+
+    def parameters(self, index: int, *, shadow: bool = False) -> Parameters:
+        """Return the weights and biases at the recorded time of that index, NumPy arrays in double precision."""
+        u, bias = (self.shadow_u, self.shadow_bias) if shadow else (self.u, self.bias)
+        return _lifted(self.network, u[index], float(bias[index]))
+
+
+def has_reduced_flow(network: Network) -> bool:
+    """Tell whether a network has two layers, one output, a linear activation and fixed feedback."""
+    rule = network.feedback[-1]
+    fixed = isinstance(rule, FeedbackAlignment | DirectFeedback) or (
+        isinstance(rule, AdaptiveFeedback) and rule.kappa == 0
+    )
+    return network.depth == 2 and network.widths[-1] == 1 and network.activation.is_linear and fixed
+
+
+def reduced_flow(
+    network: Network, problem: Problem, time: float, points: int = 101, *, accuracy: float = 1e-11
+) -> ReducedFlow:
+    """Solve the flow of a two-layer, linear, scalar FA network as an equation in d variables.
+
+    W_1(t) = W_1(0) + b u(t)^T, v(t) = v(0) + W_1(0) u + 1/2 b |u|^2 and du/dt = -(1/N) sum_j e_j x_j. The width enters
+    through W_1(0)^T W_1(0), W_1(0)^T v(0), W_1(0)^T b, b.v(0) and |b|^2 alone. With a hidden bias (x, 1) stands in
+    place of x; an output bias is one more variable. Any loss.
+
+    Parameters
+    ----------
+    network, problem
+        Start and data.
+    time : float
+        The end, finite and >= 0.
+    points : int
+        The number of equally spaced recorded times, both ends included.
+    accuracy : float
+        The relative tolerance of the integrator (SciPy's DOP853), in double precision.
+
+    Returns
+    -------
+    ReducedFlow
+        With losses, weights at every recorded time, and the difference to a run at a looser tolerance.
+
+    Raises
+    ------
+    ValueError
+        If the network is not of that kind, or an argument is out of range.
+
+    Notes
+    -----
+    Statement reduced-flow (own).
+    """
+    if not has_reduced_flow(network):
+        raise ValueError(
+            "network must have two layers, one output, a linear activation and the rule fa, got widths "
+            f"{network.widths}, {network.activation.name}, {network.rule_name}"
+        )
+    if not _FINEST <= accuracy < 1:
+        raise ValueError(f"accuracy must lie in [{_FINEST:.2g}, 1), got {accuracy}")
+    times = np.asarray(recorded_times(time, points))
+    field = _Field.of(network, problem)
+    looser = min(accuracy * _TIGHTENING, 1e-2)
+    with np.errstate(over="ignore", invalid="ignore"):  # a run that blows up overflows on its way to its outcome
+        tight, outcome = _integrate(field, times, accuracy)
+        loose, _ = _integrate(field, times, looser)
+        kept = min(len(tight), len(loose))
+        outputs, others = (np.stack([field.output(y) for y in run[:kept]]) for run in (tight, loose))
+        values, shadows = ([problem.loss.value(f[:, None], field.Y) for f in each] for each in (outputs, others))
+        rounding = np.asarray([problem.loss.rounding(f[:, None], field.Y) for f in outputs])
+    d = field.X.shape[1]
+    return ReducedFlow(
+        network=network,
+        t=times[:kept],
+        u=tight[:kept, :d],
+        bias=tight[:kept, d],
+        loss=np.asarray([float(np.mean(value)) for value in values]),
+        error=np.mean(abs(np.asarray(values) - np.asarray(shadows)), axis=1) + rounding,
+        shadow_u=loose[:kept, :d],
+        shadow_bias=loose[:kept, d],
+        outcome=outcome if kept == len(tight) else "too_many_steps",
+    )
+
+
+class _Field(NamedTuple):
+    """The reduced equation; the state is u and the output bias."""
+
+    X: Host
+    Y: Host
+    loss: Any
+    start: Host
+    """(u, output bias) at t = 0."""
+    trained_bias: bool
+    gram: Host
+    """W_1(0)^T W_1(0)."""
+    end_to_end: Host
+    """W_1(0)^T v(0)."""
+    sent: Host
+    """W_1(0)^T b."""
+    aligned: float
+    """b.v(0)."""
+    feedback: float
+    """|b|^2."""
+
+    @classmethod
+    def of(cls, network: Network, problem: Problem) -> _Field:
+        W = to_numpy(network.first_layer_weights()).astype(float)
+        v = to_numpy(network.weights[1]).astype(float)[0]
+        b = to_numpy(network.feedback[0].matrix(network.weights[1])).astype(float)[:, 0]
+        bias = network.biases[1]
+        start = np.append(np.zeros(W.shape[1]), 0.0 if bias is None else float(bias[0]))
+        return cls(
+            X=to_numpy(network.first_layer_inputs(problem.X)).astype(float),
+            Y=to_numpy(problem.Y).astype(float),
+            loss=problem.loss,
+            start=start,
+            trained_bias=bias is not None,
+            gram=W.T @ W,
+            end_to_end=W.T @ v,
+            sent=W.T @ b,
+            aligned=float(b @ v),
+            feedback=float(b @ b),
+        )
+
+    def output(self, state: Host) -> Host:
+        """Return f(x_j), (N,)."""
+        u, bias = state[:-1], state[-1]
+        squared = u @ u
+        alignment = self.aligned + self.sent @ u + self.feedback * squared / 2  # b.v
+        return np.asarray(self.X @ (self.end_to_end + self.gram @ u + self.sent * (squared / 2) + u * alignment) + bias)
+
+    def velocity(self, _time: float, state: Host) -> Host:
+        errors = self.loss.derivative(self.output(state)[:, None], self.Y)[:, 0]
+        moved = np.mean(errors) if self.trained_bias else 0.0
+        return -np.append(errors @ self.X / len(self.X), moved)
+
+
+def _integrate(field: _Field, times: Host, tolerance: float) -> tuple[Host, str]:
+    """Return the states at the times that were reached, (P', d + 1), and the outcome."""
+    states = [field.start]
+    end = float(times[-1])
+    if end == 0:
+        return np.stack(states), "completed"
+    # the state starts at zero; a move that changes the outputs by one unit sets its scale
+    scale = 1 / max(1.0, float(np.max(abs(field.gram))) + abs(field.aligned))
+    solver = DOP853(field.velocity, 0.0, field.start, end, rtol=tolerance, atol=tolerance * scale)
+    for _ in range(_MAX_STEPS):
+        solver.step()
+        if solver.status == "failed" or not np.all(abs(solver.y) < BLOW_UP):
+            return np.stack(states), "diverged"
+        between = solver.dense_output()
+        while len(states) < len(times) and times[len(states)] <= solver.t:
+            states.append(np.asarray(between(times[len(states)])))
+        if solver.status == "finished":
+            return np.stack(states), "completed"
+    return np.stack(states), "too_many_steps"
+
+
+def _lifted(network: Network, u: Host, bias: float) -> Parameters:
+    W = to_numpy(network.first_layer_weights()).astype(float)
+    v = to_numpy(network.weights[1]).astype(float)
+    b = to_numpy(network.feedback[0].matrix(network.weights[1])).astype(float)[:, 0]
+    first = W + np.outer(b, u)
+    last = v + (W @ u + b * (u @ u) / 2)[None, :]
+    inputs = network.widths[0]
+    hidden = None if network.biases[0] is None else first[:, inputs]
+    output = None if network.biases[1] is None else np.asarray([bias])
+    return Parameters((first[:, :inputs], last), (hidden, output))
