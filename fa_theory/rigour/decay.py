@@ -27,7 +27,7 @@ def descent(start: ExactStart) -> EnclosedBound:
         judged.append(decide.aligned_start(start, strict=False))
 
     def constants() -> dict[str, Ball]:
-        found = {"start_loss": start.start_loss()}
+        found = {"start": start.start_loss()}
         dominance = _dominance(start)
         return found if dominance is None else found | {"dominance": arb(dominance)}
 
@@ -96,7 +96,7 @@ def _parts(start: ExactStart) -> tuple[Rational, Rational]:
 def _exponential_constants(start: ExactStart) -> dict[str, Ball]:
     s_plus, s_minus = _parts(start)
     slowest = start.smallest_nonzero()
-    constants = {"s": arb(start.s), "lambda": slowest, "excess": arb(start.excess)}
+    constants = {"s": arb(start.s), "lambda": slowest, "start": arb(start.excess)}
     if start.network.activation.is_linear:
         return constants | {"rate": 2 * start.s * slowest}
     rate = 2 * (arb(start.slope**2 * s_plus) * slowest)
@@ -156,13 +156,13 @@ def multi_output_decay(start: ExactStart) -> EnclosedBound:
             "lambda_min_H": eigenvalue(H, identity(m), 0),
             "V": arb(potential),
         }
-        return found | {"rate": 2 * found["a0"] * found["lambda"]}
+        return found | {"rate": 2 * found["a0"] * found["lambda"], "start": found["V"] / found["lambda_min_H"]}
 
     constants = per_precision(compute)
 
     def curve(t: Rational) -> Ball:
         at = constants()
-        return at["V"] / at["lambda_min_H"] * (-at["rate"] * arb(t)).exp()
+        return at["start"] * (-at["rate"] * arb(t)).exp()
 
     quantity = "excess_loss" if start.floor != 0 else "loss"
     return EnclosedBound("multi-output-decay", quantity, tuple(judged), constants, curve, start.floor)

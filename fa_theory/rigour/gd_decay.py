@@ -40,7 +40,9 @@ def gd_decay(start: ExactStart, step_size: float) -> EnclosedBound:
         return EnclosedBound("gd-decay", "loss", tuple(judged), dict, arb, fmpq(0), "gd", {"step_size": step_size})
     witness = {"step_size": step_size, "theta": known.constants["theta"], "mu": known.constants["mu"]}
     theta, mu, eta = rational(witness["theta"]), rational(witness["mu"]), rational(step_size)
-    squared_b = sum((b**2 for b in matrix_of(start.network.feedback[-1].matrix(start.network.weights[-1])).entries()), fmpq(0))
+    squared_b = sum(
+        (b**2 for b in matrix_of(start.network.feedback[-1].matrix(start.network.weights[-1])).entries()), fmpq(0)
+    )
     squared_first = sum((w**2 for w in matrix_of(start.network.first_layer_weights()).entries()), fmpq(0))
     beta = fmpq(0 if network.biases[-1] is None else 1)
     c, excess = start.s, start.excess
@@ -64,7 +66,8 @@ def gd_decay(start: ExactStart, step_size: float) -> EnclosedBound:
     def compute() -> dict[str, Ball]:
         slowest = start.smallest_nonzero()
         factor = 1 - arb(eta * (2 - mu) * theta * c) * slowest
-        return {"c": arb(c), "lambda": slowest, "lambda_max": start.largest(), "excess": arb(excess), "factor": factor}
+        known = {"c": arb(c), "lambda": slowest, "lambda_max": start.largest(), "start": arb(excess), "factor": factor}
+        return known | {"room": smooth()}
 
     constants = per_precision(compute)
 

@@ -1,11 +1,12 @@
 """The flow of two-layer, linear, scalar FA with squared loss, enclosed: polynomials, and a bound on what they miss.
 
 With W_1 = W_1(0) + b u^T the network is the linear map theta(u), a polynomial of degree three, and
-du/dt = -S (theta(u) - theta*), S = X^T X / N (statement reduced-flow). Its derivative is
-D theta = W_1^T W_1 + (b.v) I, and b.v = 1/2 |W_1|_F^2 + c, c = -C(0), by statement neuron-law: so D theta >= c I at every
-u. Write u = S w. Two solutions of dw/dt = -(theta(S w) - theta*) + defect then differ by e with, in the norm
-|e|_S = sqrt(e^T S e), d|e|_S/dt <= mu |e|_S + |defect|_S, mu = max(-c, 0) lambda_max(S): an aligned flow contracts. So any
-polynomial w will do (mu may be taken from the least b.v within a tube that the solution does not leave); its defect is bounded from its coefficients, and no a-priori enclosure of the flow is needed.
+du/dt = -S (theta(u) - theta*), S = X^T X / N (statement reduced-flow). Its derivative is D theta = W_1^T W_1 + (b.v) I, and
+b.v = 1/2 |W_1|_F^2 + c, c = -C(0), by statement neuron-law: so D theta >= (b.v) I >= c I at every u. Write u = S w. A path w~
+with a defect is at a distance e = w - w~ from the solution that obeys, in the norm |e|_S = sqrt(e^T S e),
+d|e|_S/dt <= mu |e|_S + |defect|_S, mu = max(-b.v, 0) lambda_max(S): an aligned flow contracts. So any polynomial w~ will do;
+its defect is bounded from its coefficients, and no a-priori enclosure of the flow is needed: the least b.v is taken from a
+tube around the path that the solution is then shown not to leave, or from c where that fails.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from flint import arb, arb_mat, arb_poly, ctx, fmpq, fmpq_mat
 
 from fa_theory.bounds import Assumption
 from fa_theory.bounds import assumptions as assume
-from fa_theory.rigour.balls import Ball, Rational, UndecidedError, at_rising_precision, power, require_accuracy
+from fa_theory.rigour.balls import Ball, Rational, UndecidedError, at_rising_precision, float_of_sign, power, require_accuracy
 from fa_theory.rigour.start import ExactStart, matrix_of
 
 _MAX_STEPS = 20_000
@@ -37,8 +38,8 @@ def has_enclosed_flow(start: ExactStart) -> tuple[Assumption, ...]:
     )
 
 
-def enclosed_losses(start: ExactStart, times: Sequence[Rational], *, excess: bool) -> tuple[Ball, ...]:
-    """Enclose the loss (or the excess loss) of the flow at increasing times >= 0.
+def enclosed_losses(start: ExactStart, times: Sequence[Rational]) -> tuple[tuple[Ball, ...], tuple[Ball, ...]]:
+    """Enclose the loss, and the excess loss, of the flow at increasing times >= 0.
 
     Raises
     ------
@@ -46,16 +47,15 @@ def enclosed_losses(start: ExactStart, times: Sequence[Rational], *, excess: boo
         If 8192 bits or 20 000 steps are not enough.
     """
 
-    def run() -> tuple[Ball, ...]:
+    def run() -> tuple[tuple[Ball, ...], tuple[Ball, ...]]:
         system = _System.of(start)
-        floor = arb(0) if excess else arb(system.floor)
-        losses = []
-        for loss in system.excess_at(times):
-            require_accuracy([loss + floor])
-            losses.append(loss + floor)
-        return tuple(losses)
+        excess = []
+        for value in system.excess_at(times):
+            require_accuracy([value])
+            excess.append(value)
+        return tuple(value + arb(system.floor) for value in excess), tuple(excess)
 
-    return at_rising_precision(f"the loss of the flow up to t = {float(times[-1].p) / float(times[-1].q):.6g}", run)
+    return at_rising_precision(f"the loss of the flow up to t = {float_of_sign(times[-1]):.6g}", run)
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,9 @@ class _System:
             defect = [slope - each.derivative() for slope, each in zip(self.field(path), path, strict=True)]
             missed = size.sqrt() * _largest(defect, h) * h  # |defect|_S <= sqrt(lambda_max) |defect|
             later = ((size * self._repulsion(path, h, _TUBE) * h).exp() * (error + missed)).upper()
-            if not size.sqrt() * later <= _TUBE:  # the solution may leave the tube, so only what holds at every u will do
+            if (
+                not size.sqrt() * later < _TUBE
+            ):  # the solution may leave the tube, so only what holds at every u will do
                 later = ((size * max(-self.c, fmpq(0)) * h).exp() * (error + missed)).upper()
             error = later
             while waiting and waiting[0] <= now + step:
@@ -163,9 +165,13 @@ class _System:
 
     def _repulsion(self, path: list[arb_poly], h: Ball, reach: Ball) -> Ball:
         """Return an upper bound of max(-b.v, 0) over [0, h] and all u within `reach` of the path."""
-        box = [each[0] + arb(0, sum((abs(x) * h**k for k, x in enumerate(each.coeffs()) if k), arb(0))) for each in path]
+        box = [
+            each[0] + arb(0, sum((abs(x) * h**k for k, x in enumerate(each.coeffs()) if k), arb(0))) for each in path
+        ]
         u = [each + arb(0, reach) for each in (arb_mat(self.S) * arb_mat(len(box), 1, box)).entries()]
-        along, square = self._along_and_square([x if moves else arb(0) for x, moves in zip(u, self.moving, strict=True)])
+        along, square = self._along_and_square(
+            [x if moves else arb(0) for x, moves in zip(u, self.moving, strict=True)]
+        )
         lowest = (arb(self.beta) + along + arb(self.squared_b / 2) * square).lower()
         return arb(0) if lowest >= 0 else min(-lowest, arb(max(-self.c, fmpq(0))).upper())
 

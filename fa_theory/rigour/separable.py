@@ -11,7 +11,7 @@ from fa_theory.bounds import Assumption
 from fa_theory.bounds import assumptions as assume
 from fa_theory.model import Margin, max_margin
 from fa_theory.rigour import decisions as decide
-from fa_theory.rigour.balls import Ball, Rational, UndecidedError, float_of_sign, per_precision, rational
+from fa_theory.rigour.balls import Ball, Rational, UndecidedError, per_precision, rational
 from fa_theory.rigour.bound import EnclosedBound
 from fa_theory.rigour.start import ExactStart
 
@@ -46,7 +46,7 @@ def separable_decay(start: ExactStart) -> EnclosedBound:
             "rho": arb(rho),
             "gamma": arb(squared_margin).sqrt(),
             "s": arb(start.s),
-            "start_loss": start.start_loss(),
+            "start": start.start_loss(),
         }
 
     loss = per_precision(start.start_loss)

@@ -122,7 +122,7 @@ class ExactStart:
 
     @cached_property
     def errors(self) -> fmpq_mat:
-        """f - y, (N, m), exactly."""
+        """The errors f - y, (N, m), exactly."""
         return matrix_of(self.output - self.labels)
 
     @cached_property

@@ -9,7 +9,15 @@ from typing import Any
 from flint import arb, arb_mat
 
 from fa_theory.model import AdaptiveFeedback, Backprop, Network, SignFeedback
-from fa_theory.rigour.balls import Ball, Rational, UndecidedError, at_rising_precision, power, rational, require_accuracy
+from fa_theory.rigour.balls import (
+    Ball,
+    Rational,
+    UndecidedError,
+    at_rising_precision,
+    power,
+    rational,
+    require_accuracy,
+)
 from fa_theory.rigour.losses import mean_loss, sample_derivative
 from fa_theory.rigour.start import ExactStart, matrix_of
 
@@ -17,9 +25,9 @@ Batches = Sequence[Sequence[int]]
 
 
 def enclosed_losses(
-    start: ExactStart, step_size: float, record_at: Sequence[int], batches: Batches | None = None, *, excess: bool
-) -> tuple[Ball, ...]:
-    """Enclose the mean loss over all samples after the given numbers of steps (increasing).
+    start: ExactStart, step_size: float, record_at: Sequence[int], batches: Batches | None = None
+) -> tuple[tuple[Ball, ...], tuple[Ball, ...] | None]:
+    """Enclose the mean loss, and the excess loss, over all samples after the given numbers of steps (increasing).
 
     Parameters
     ----------
@@ -31,29 +39,39 @@ def enclosed_losses(
         The steps.
     batches : sequence of sequences of int, optional
         The samples of each step's minibatch; without it every step takes all samples.
-    excess : bool
-        Whether the floor L* is subtracted.
+    Returns
+    -------
+    tuple
+        The loss, and the excess loss for a linear network with squared loss whose outputs stay in the span of the data;
+        else None.
 
     Raises
     ------
     UndecidedError
         If the balls are too wide, or the side of a kink or the sign of a weight is undecided, with 8192 bits.
     """
-
     recorded = frozenset(record_at)
 
-    def run() -> tuple[Ball, ...]:
+    has_excess = (
+        start.network.activation.is_linear
+        and start.problem.loss.name == "squared"
+        and (start.network.biases[-1] is None or start.constants_in_span)
+    )
+
+    def run() -> tuple[tuple[Ball, ...], tuple[Ball, ...] | None]:
         state = _State.at(start)
         eta = arb(rational(step_size))
-        losses = []
+        losses, excesses = [], []
         for step in range(record_at[-1] + 1):
             if step in recorded:
-                loss = state.loss(excess=excess)
-                require_accuracy([loss])
-                losses.append(loss)
+                outputs = state.outputs()
+                losses.append(mean_loss(start.problem.loss.name, zip(outputs, state.labels, strict=True), len(outputs)))
+                if has_excess:
+                    excesses.append(mean_loss("squared", zip(outputs, start.best_fit, strict=True), len(outputs)))
+                require_accuracy([losses[-1], *excesses[-1:]])
             if step < record_at[-1]:
                 state.take_step(eta, None if batches is None else batches[step])
-        return tuple(losses)
+        return tuple(losses), tuple(excesses) if has_excess else None
 
     return at_rising_precision(f"the loss along {record_at[-1]} steps", run)
 
@@ -81,19 +99,10 @@ class _State:
             [[rational(y) for y in row] for row in start.labels.tolist()],
         )
 
-    def loss(self, *, excess: bool) -> Ball:
-        outputs = self._forward(self.X)[0][-1].tolist()
-        if excess and self.start.floor != 0:
-            return self._excess(outputs)
-        return mean_loss(self.start.problem.loss.name, zip(outputs, self.labels, strict=True), len(outputs))
-
-    def _excess(self, outputs: list[list[Ball]]) -> Ball:
-        """Return 1/(2N) |f - f*|^2, f* the best fit: nothing cancels."""
-        total = sum(
-            (power(f - arb(best), 2) for row, fit in zip(outputs, self.start.best_fit, strict=True)
-             for f, best in zip(row, fit, strict=True)), arb(0)
-        )  # fmt: skip
-        return total / (2 * len(outputs))
+    def outputs(self) -> list[list[Ball]]:
+        """Return f at all samples, (N, m)."""
+        rows: list[list[Ball]] = self._forward(self.X)[0][-1].tolist()
+        return rows
 
     def _forward(self, X: arb_mat) -> tuple[list[arb_mat], list[arb_mat], list[arb_mat]]:
         """Return z_1, ..., z_L, then h_0, ..., h_{L-1}, then phi'(z_1), ..., phi'(z_{L-1})."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from fa_theory.verification.identities import assess_bregman_drift, assess_dissi
 from fa_theory.verification.instance import Instance
 from fa_theory.verification.predicted import assess_minimum_norm, assess_reduced_flow
 from fa_theory.verification.verdict import Verdict
+
+if TYPE_CHECKING:
+    from fa_theory.verification.enclosed import Enclosure
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,15 @@ class Report:
         All bounds, applicable or not.
     verdicts : tuple of Verdict
         One for each statement, in the order of `fa_theory.statements.STATEMENTS`.
+    enclosure : Enclosure or None
+        What was enclosed in balls, for a rigorous report.
     """
 
     instance: Instance
     trajectory: Trajectory
     bounds: tuple[Bound, ...]
     verdicts: tuple[Verdict, ...]
+    enclosure: Enclosure | None = None
 
     @property
     def refuted(self) -> bool:
@@ -67,7 +73,9 @@ _ASSESS: dict[str, Callable[[Bound, Trajectory], Verdict]] = {
 """Bounds that promise more than their curve."""
 
 
-def run_instance(instance: Instance, progress: Progress | None = None, *, epsilon: float | None = None) -> Report:
+def run_instance(
+    instance: Instance, progress: Progress | None = None, *, epsilon: float | None = None, rigorous: bool = False
+) -> Report:
     """Simulate an instance, evaluate its bounds and judge every statement; `epsilon` is the loss of hitting-time."""
     check_epsilon(epsilon)
     network, problem = instance.network, instance.problem
@@ -89,7 +97,24 @@ def run_instance(instance: Instance, progress: Progress | None = None, *, epsilo
             assess_reduced_flow(trajectory),
             assess_minimum_norm(trajectory),
         ]
-    return Report(instance, trajectory, bounds, tuple(verdicts))
+    report = Report(instance, trajectory, bounds, tuple(verdicts))
+    return _enclosed(report) if rigorous else report
+
+
+def _enclosed(report: Report) -> Report:
+    """Return the report with bounds and verdicts from enclosures, where there are any, and reasons where not."""
+    # python-flint takes a tenth of a second to import
+    from fa_theory.verification.enclosed import NOT_ENCLOSED, assess_enclosed, enclose_run, with_reason
+
+    run = enclose_run(report.trajectory)
+    bounds, verdicts = [], {each.id: each for each in report.verdicts}
+    for bound in report.bounds:
+        enclosed = run.bound(bound.id)
+        bounds.append(bound if enclosed is None else enclosed.as_bound(bound))
+        if enclosed is not None:
+            verdicts[bound.id] = assess_enclosed(enclosed, bound, report.trajectory, run)
+    judged = [with_reason(each, NOT_ENCLOSED[each.id]) if each.id in NOT_ENCLOSED else each for each in verdicts.values()]
+    return Report(report.instance, report.trajectory, tuple(bounds), tuple(judged), run)
 
 
 def verify(
@@ -98,6 +123,7 @@ def verify(
     *,
     progress: Progress | None = None,
     epsilon: float | None = None,
+    rigorous: bool = False,
     **run: Any,
 ) -> Report:
     """Simulate a network on a problem and judge every statement of the theory on the run.
@@ -110,6 +136,9 @@ def verify(
         Called with the finished fraction of the present run.
     epsilon : float, optional
         The loss to reach (statement hitting-time); half of the loss at the start by default.
+    rigorous : bool
+        Whether bounds, and losses where it can be done, are enclosed in balls from the exact values of the inputs and
+        compared with certainty. Such rows have the evidence ``"enclosed"``; the others say why they have not.
     **run
         Keyword arguments of `fa_theory.simulate`: method, time, steps, step_size, points, accuracy, ...
 
@@ -123,7 +152,7 @@ def verify(
     ValueError
         If an argument is out of range, or network and problem do not fit each other.
     """
-    return run_instance(Instance("instance", network, problem, run, {}), progress, epsilon=epsilon)
+    return run_instance(Instance("instance", network, problem, run, {}), progress, epsilon=epsilon, rigorous=rigorous)
 
 
 def describe(instance: Instance) -> dict[str, Any]:

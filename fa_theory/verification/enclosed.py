@@ -1,0 +1,161 @@
+"""Verdicts from enclosures: bounds and losses in balls from the exact values of the inputs, compared with certainty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+from fa_theory.bounds import Bound
+from fa_theory.dynamics import Trajectory, minibatches, recorded_steps
+from fa_theory.rigour import FLOW_BOUNDS, EnclosedBound, ExactStart, UndecidedError, gd_decay, reduced_flow, steps
+from fa_theory.rigour.balls import Ball, Rational, float_of_sign, rational
+from fa_theory.verification.bounded import assess_bound, assess_descent
+from fa_theory.verification.verdict import Verdict, first_failure, not_applicable, yes_or_no
+
+NOT_ENCLOSED = {
+    "neuron-identity": "it is evaluated at the recorded floating-point states",
+    "neuron-law": "it is evaluated at the recorded floating-point states",
+    "matrix-law": "it is evaluated at the recorded floating-point states",
+    "projection-law": "it is evaluated at the recorded floating-point states",
+    "dissipation-split": "it is evaluated at the recorded floating-point states",
+    "hitting-time": "its comparison function is computed in floating point only",
+    "reduced-flow": "it compares two integrators in floating point",
+    "minimum-norm": "it is about a limit that the run approaches",
+}
+"""Why a statement stays float-checked however rigorous the run, by id."""
+
+
+@dataclass(frozen=True)
+class Enclosure:
+    """What was enclosed of a run.
+
+    Attributes
+    ----------
+    start : ExactStart
+        The start over the rationals.
+    bounds : tuple of EnclosedBound
+        The bounds in balls.
+    places : tuple of rational
+        The recorded times of a flow, or numbers of steps.
+    batches : tuple or None
+        The minibatches of SGD, sample by sample.
+    losses : dict
+        ``"loss"`` and, where it is known, ``"excess_loss"`` at those places, balls; empty if the run is not enclosed.
+    reason : str
+        Why the run is not enclosed; empty if it is.
+    """
+
+    start: ExactStart
+    bounds: tuple[EnclosedBound, ...]
+    places: tuple[Rational, ...]
+    batches: tuple[tuple[int, ...], ...] | None
+    losses: dict[str, tuple[Ball, ...]]
+    reason: str
+
+    def bound(self, statement: str) -> EnclosedBound | None:
+        """Return the enclosed bound of that id, or None."""
+        return next((bound for bound in self.bounds if bound.id == statement), None)
+
+
+def enclose_run(trajectory: Trajectory) -> Enclosure:
+    """Enclose the bounds and, where it can be done, the loss at the recorded times, from the exact start.
+
+    The loss of discrete steps is enclosed for any built-in rule, loss and homogeneous activation; that of a flow for
+    two-layer, linear, scalar FA with squared loss.
+
+    Raises
+    ------
+    ValueError
+        If network or data have no exact rational values, or too many rows for eigenvalues to be enclosed.
+    """
+    start, method = ExactStart(trajectory.network, trajectory.problem), trajectory.method
+    bounds = [calculate(start) for calculate in FLOW_BOUNDS.values()]
+    places, batches = _places(trajectory)
+    if method == "gd":
+        bounds.append(gd_decay(start, trajectory.options["step_size"]))
+    losses: dict[str, tuple[Ball, ...]] = {}
+    reason = _reason(start, trajectory)
+    if not reason:
+        try:
+            if method == "flow":
+                loss, excess = reduced_flow.enclosed_losses(start, places)
+            else:
+                count = [int(place.p) for place in places]
+                loss, excess = steps.enclosed_losses(start, trajectory.options["step_size"], count, batches)
+            losses = {"loss": loss} if excess is None else {"loss": loss, "excess_loss": excess}
+        except UndecidedError as undecided:
+            reason = str(undecided)
+    return Enclosure(start, tuple(bounds), places, batches, losses, reason)
+
+
+def _reason(start: ExactStart, trajectory: Trajectory) -> str:
+    """Say why the run cannot be enclosed; nothing if it can."""
+    if len(trajectory.t) == 0:
+        return f"nothing was recorded ({trajectory.outcome})"
+    if trajectory.method == "midpoint":
+        return "the implicit midpoint rule is not enclosed"
+    if trajectory.method == "flow":
+        failure = first_failure(*reduced_flow.has_enclosed_flow(start))
+        if failure is not None:
+            return f"only the flow of two-layer linear scalar FA with squared loss is enclosed ({failure.detail})"
+    return ""
+
+
+def _places(trajectory: Trajectory) -> tuple[tuple[Rational, ...], tuple[tuple[int, ...], ...] | None]:
+    options = trajectory.options
+    if trajectory.method in ("flow", "midpoint"):
+        return tuple(rational(t) for t in trajectory.t.tolist()), None
+    taken = recorded_steps(options["steps"], options["points"])[: len(trajectory.t)]
+    batches = None
+    if trajectory.method == "sgd":
+        drawn = minibatches(trajectory.problem.n_samples, options["batch_size"], options["seed"])
+        batches = tuple(tuple(batch.tolist()) for batch in islice(drawn, trajectory.n_steps))
+    return tuple(rational(int(step)) for step in taken), batches
+
+
+def assess_enclosed(bound: EnclosedBound, float_bound: Bound, trajectory: Trajectory, run: Enclosure) -> Verdict:
+    """Judge a bound by its enclosure: with certainty where the loss is enclosed too, else against the float run."""
+    failure = first_failure(
+        *bound.assumptions,
+        yes_or_no(f"method {bound.method}", trajectory.method == bound.method, f"method {trajectory.method}"),
+    )
+    if failure is not None:
+        return not_applicable(bound.id, failure)
+    observed = run.losses.get(bound.quantity)
+    if observed is None:
+        assess = assess_descent if bound.id == "descent" else assess_bound
+        verdict = assess(bound.as_bound(float_bound), trajectory)
+        return with_reason(verdict, f"the bound is enclosed, the run is not: {run.reason}")
+    later = [k for k, place in enumerate(run.places) if place > 0]
+    if not later:
+        return Verdict(bound.id, "undecided", None, None, "nothing was recorded after the start")
+    values = bound.values(run.places)
+    slack = [(values[k] - observed[k], values[k]) for k in later]
+    # a start of no loss has nothing to decay: there the two are equal
+    margin = min(float((gap / value).mid()) if not value.is_zero() else 0.0 for gap, value in slack)
+    falls = [b - a for a, b in zip(observed, observed[1:], strict=False)] if bound.id == "descent" else []
+    detail = f"{len(later)} {'steps' if bound.method == 'gd' else 'times'}, loss and bound in balls"
+    if falls:
+        detail += "; never rises between them; dominance is not enclosed"
+    if any(gap < 0 for gap, _ in slack) or any(rise > 0 for rise in falls):
+        return Verdict(bound.id, "refuted", "enclosed", margin, f"the loss exceeds the bound, or rises: {detail}")
+    if all(gap >= 0 for gap, _ in slack) and all(rise <= 0 for rise in falls):
+        return Verdict(bound.id, "holds", "enclosed", margin, detail)
+    return Verdict(bound.id, "undecided", "enclosed", margin, f"loss and bound are too close to tell: {detail}")
+
+
+def with_reason(verdict: Verdict, reason: str) -> Verdict:
+    """Return a float-checked verdict that says why it is no more."""
+    if verdict.evidence != "float-checked":
+        return verdict
+    return replace(verdict, detail=f"{verdict.detail}; not enclosed: {reason}")
+
+
+def summary_json(run: Enclosure) -> dict[str, Any]:
+    """Return JSON values of the enclosures: nearest floats for reading; a certificate has the endpoints."""
+    return {
+        "reason": run.reason,
+        "places": [float_of_sign(place) for place in run.places],
+        **{name: [float(value.mid()) for value in values] for name, values in run.losses.items()},
+    }
