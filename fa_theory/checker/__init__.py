@@ -81,7 +81,7 @@ def _confirm(what: str, ends: Any, enclose: Callable[[arb, arb], tuple[arb, arb,
             return False
         raise TooWideError
 
-    need(at_some_precision(decided), f"{what}: the claim is wrong")
+    need(at_some_precision(what, decided), f"{what}: the claim is wrong")
 
 
 def _check(content: dict[str, Any], i: Instance) -> str:

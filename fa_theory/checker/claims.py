@@ -32,7 +32,7 @@ def once_per_precision(compute: Callable[[], Any]) -> Callable[[], Any]:
     return lambda: found[ctx.prec] if ctx.prec in found else found.setdefault(ctx.prec, compute())
 
 
-def at_some_precision(compute: Callable[[], Any]) -> Any:
+def at_some_precision(what: str, compute: Callable[[], Any]) -> Any:
     """Return what is computed at the first precision that allows it."""
     for precision in PRECISIONS:
         with ctx.workprec(precision):
@@ -40,7 +40,7 @@ def at_some_precision(compute: Callable[[], Any]) -> Any:
                 return compute()
             except TooWideError:
                 continue
-    raise RejectedError(f"{PRECISIONS[-1]} bits do not suffice")
+    raise RejectedError(f"{what}: cannot be confirmed with {PRECISIONS[-1]} bits")
 
 
 def observed_claims(i: Instance, content: dict[str, Any], places: list[fmpq]) -> list[Claim]:
@@ -63,7 +63,7 @@ def bound_claims(i: Instance, bound: dict[str, Any], places: list[fmpq]) -> list
         name in FLOW_BOUNDS if method == "flow" else (name, method) == ("gd-decay", "gd"), f"{name} is not on this run"
     )
     known = once_per_precision(_constants(i, bound))
-    names = at_some_precision(lambda: set(known()))
+    names = at_some_precision(name, lambda: set(known()))
     need(names == set(bound["constants"]) and len(bound["value"]) == len(places), f"{name}: constants or values lack")
     positive = [(f"{name}: {key} > 0", None, key) for key in ("rate", "a0", "room") if key in names]
     claims: list[Claim] = [
@@ -103,8 +103,7 @@ def _constants(i: Instance, bound: dict[str, Any]) -> Callable[[], dict[str, arb
             [c / b for c, b in zip(i.c, squares.get(i.rule) or [], strict=False) if b != 0] if min(i.c) >= 0 else []
         )
         told = [fmpq(1)] if i.rule == "backprop" else ratios
-        known = {"dominance": arb(min(told))} if told else {}
-        return lambda: known | {"start": i.mean_loss(i.f.entries(), i.Y.entries())}
+        return lambda: ({"dominance": arb(min(told))} if told else {}) | {"start": i.mean_loss(i.f.entries(), i.Y.entries())}
     need(i.slope > 0, "a slope > 0 is assumed")
     if name == "separable-decay":
         need(

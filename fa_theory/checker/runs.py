@@ -7,6 +7,7 @@ defect is close to it. Gradient descent has the same variables, and b.v. Imports
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flint import arb, arb_mat, arb_poly, ctx, fmpq, fmpq_mat
@@ -15,6 +16,7 @@ from fa_theory.checker.instance import TooWideError, trace
 
 MOST_PIECES = 20_000
 _TUBE = arb((1, -40))
+Cut = Callable[[Any], Any]
 
 
 class Run:
@@ -42,22 +44,22 @@ class Run:
         """Return u without the part that moves an output bias alone."""
         return [*u[:-1], arb(0)] if self.extra else u
 
-    def stretch(self, u: list[Any]) -> tuple[Any, Any]:
+    def stretch(self, u: list[Any], cut: Cut) -> tuple[Any, Any]:
         """Return |u|^2 and b.v at a u that `still` returned."""
-        square = sum((x * x for x in u), arb(0))
-        return square, arb(self.beta) + sum(
-            (arb(p) * x for p, x in zip(self.p, u, strict=True)), arb(self.b2 / 2) * square
-        )
+        square = sum((cut(x * x) for x in u), arb(0))
+        along = sum((arb(p) * x for p, x in zip(self.p, u, strict=True)), arb(self.beta))
+        return square, along + arb(self.b2 / 2) * square
 
-    def map(self, everything: list[Any]) -> list[Any]:
-        """Return theta(u), for balls or polynomials."""
+    def velocity(self, w: list[Any], cut: Cut = lambda x: x) -> list[Any]:
+        """Return dw/dt = theta* - theta(S w), for balls, or for polynomials whose products are cut."""
+        return [y - x for x, y in zip(self.map(_times(self.S, w), cut), self.goal.entries(), strict=True)]
+
+    def map(self, everything: list[Any], cut: Cut = lambda x: x) -> list[Any]:
+        """Return theta(u)."""
         u = self.still(everything)
-        square, growth = self.stretch(u)
-        linear = _times(self.A, u)
-        theta = [
-            arb(t) + a + arb(p / 2) * square + x * growth
-            for t, a, p, x in zip(self.theta, linear, self.p, u, strict=True)
-        ]
+        square, growth = self.stretch(u, cut)
+        parts = zip(self.theta, _times(self.A, u), self.p, u, strict=True)
+        theta = [arb(t) + a + arb(p / 2) * square + cut(x * growth) for t, a, p, x in parts]
         return [*theta[:-1], theta[-1] + everything[-1]] if self.i.biased else theta
 
     def discrete(self, steps: list[fmpq]) -> list[dict[str, arb]]:
@@ -86,10 +88,6 @@ class Run:
             beta, u = beta - eta * bWg, [x - eta * y for x, y in zip(u, h, strict=True)]
         return found
 
-    def velocity(self, w: list[Any]) -> list[Any]:
-        """Return dw/dt = theta* - theta(S w), for balls or polynomials."""
-        return [y - x for x, y in zip(self.map(_times(self.S, w)), self.goal.entries(), strict=True)]
-
     def flow(self, times: list[fmpq]) -> list[dict[str, arb]]:
         """Return the losses at these times: u = S w along polynomials, and a bound on their distance in |.|_S."""
         size, worst, order = arb(trace(self.S)), arb(max(-sum(self.i.c, fmpq(0)), fmpq(0))), ctx.prec // 4
@@ -98,7 +96,7 @@ class Run:
         for _ in range(MOST_PIECES):
             terms = [[x] for x in w]
             for k in range(order):
-                rates = self.velocity([arb_poly(each) for each in terms])
+                rates = self.velocity([arb_poly(each) for each in terms], _cut(k))
                 terms = [[*each, (rate[k] / (k + 1)).mid()] for each, rate in zip(terms, rates, strict=True)]
             path, step = [arb_poly(each) for each in terms], times[-1] - now
             first, last = (_largest([each[k] for each in terms]) for k in (1, order))
@@ -109,7 +107,7 @@ class Run:
             missed = error + root * h * self.d * _largest([_reach(x.coeffs(), h) for x in defect])
             box = [x[0] + arb(0, _reach([arb(0), *x[1:]], h)) for x in terms]
             tube = self.still([x + arb(0, _TUBE) for x in _times(self.S, box)])
-            near = ((size * h * (-self.stretch(tube)[1]).upper().nonnegative_part()).exp() * missed).upper()
+            near = ((size * h * (-self.stretch(tube, lambda x: x)[1]).upper().nonnegative_part()).exp() * missed).upper()
             error = near if near * root < _TUBE else ((size * h * worst).exp() * missed).upper()
             while times[len(found)] <= now + step:
                 u = _times(self.S, [x(arb(times[len(found)] - now)) for x in path])
@@ -119,6 +117,10 @@ class Run:
             ends, now = [x(h) for x in path], now + step
             w, error = [x.mid() for x in ends], (error + root * self.d * _largest([x.rad() for x in ends])).upper()
         raise TooWideError
+
+
+def _cut(k: int) -> Cut:
+    return lambda x: x.truncate(k + 1) if isinstance(x, arb_poly) else x
 
 
 def _times(matrix: fmpq_mat, x: list[Any]) -> list[Any]:
