@@ -1,7 +1,7 @@
-"""The independent checker of certificates: it re-derives every claim from the instance and imports nothing else of fa_theory.
+"""The independent checker of certificates: it re-derives every claim and imports nothing else of fa_theory.
 
-What is rational is decided over the rationals; the rest is enclosed by python-flint at a precision of the checker's own,
-raised until each claim is confirmed or contradicted. Eigenvalues come from flint's certified solver.
+What is rational is decided over the rationals; the rest is enclosed by python-flint at a precision of its own, raised
+until each claim is confirmed or contradicted. Eigenvalues come from flint's certified solver.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from flint import arb, fmpq
 
-from fa_theory.checker.claims import Claim, at_some_precision, bound_claims, observed_claims
+from fa_theory.checker.claims import at_some_precision, bound_claims, observed_claims
 from fa_theory.checker.instance import (
     Instance,
     RejectedError,
@@ -86,13 +86,13 @@ def _confirm(what: str, ends: Any, enclose: Callable[[arb, arb], tuple[arb, arb,
 
 def _check(content: dict[str, Any], i: Instance) -> str:
     places = [fmpq(t) if type(t) is int else number(t) for t in content["t"]]
-    need(places == sorted(set(places)) and 0 <= places[0] and places[-1] <= MOST_STEPS, "times must increase from 0")
+    need(places == sorted(set(places)) and places[0] >= 0 and places[-1] <= MOST_STEPS, "times must increase from 0")
     need(i.run["method"] in ("flow", "gd", "sgd"), "the method is unknown")
     need(i.run["method"] == "flow" or all(t.q == 1 for t in places), "steps must be whole numbers")
     need(len({bound["id"] for bound in content["bounds"]}) == len(content["bounds"]), "a bound occurs twice")
     claims = observed_claims(i, content, places) if content["observed"] else []
     for bound in content["bounds"]:
-        claims += bound_claims(i, bound, places)
+        claims += bound_claims(i, bound, content, places)
     for claim in claims:
         _confirm(*claim)
     said = [f"{len(claims)} claims confirmed"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flint import arb, ctx, fmpq, fmpq_mat
@@ -23,11 +24,14 @@ from fa_theory.checker.runs import Run
 FLOW_BOUNDS = ("descent", "exponential-decay", "separable-decay", "multi-output-decay")
 
 PRECISIONS = (192, 384, 768, 1536, 3072, 6144, 12288)
-Claim = tuple[str, Any, Callable[[arb, arb], tuple[arb, arb, arb]]]
-"""What is claimed, the two endpoints, and (low, high) -> (value, low, high), perhaps all three through a monotone map."""
+Enclose = Callable[[arb, arb], tuple[arb, arb, arb]]
+"""(low, high) -> (value, low, high) at the working precision, perhaps all three through an increasing map."""
+Claim = tuple[str, Any, Enclose]
+"""What is claimed, its two endpoints (None: that it is positive), and what encloses it."""
 
 
 def once_per_precision(compute: Callable[[], Any]) -> Callable[[], Any]:
+    """Return the same function, which keeps what it found at each precision."""
     found: dict[int, Any] = {}
     return lambda: found[ctx.prec] if ctx.prec in found else found.setdefault(ctx.prec, compute())
 
@@ -44,20 +48,29 @@ def at_some_precision(what: str, compute: Callable[[], Any]) -> Any:
 
 
 def observed_claims(i: Instance, content: dict[str, Any], places: list[fmpq]) -> list[Claim]:
+    """Return the claims on the loss along the run, which is recomputed."""
     setting = i.linear and i.fixed and i.m == 1 and i.loss == "squared"
     need(setting, "the loss of this run cannot be enclosed")
     run = once_per_precision(lambda: Run(i).flow(places) if i.run["method"] == "flow" else Run(i).discrete(places))
     claims: list[Claim] = []
     for name, values in content["observed"].items():
         need(name in ("loss", "excess_loss") and len(values) == len(places), f"{name} is unknown or incomplete")
-        for k, ends in enumerate(values):
-            claims.append(
-                (f"{name} at {content['t'][k]}", ends, lambda low, high, k=k, n=name: (run()[k][n], low, high))
-            )
+        claims += [(f"{name} at {content['t'][k]}", ends, _picked(run, k, name)) for k, ends in enumerate(values)]
     return claims
 
 
-def bound_claims(i: Instance, bound: dict[str, Any], places: list[fmpq]) -> list[Claim]:
+def _picked(compute: Callable[[], Any], *keys: Any) -> Enclose:
+    def enclose(low: arb, high: arb) -> tuple[arb, arb, arb]:
+        value = compute()
+        for key in keys:
+            value = value[key]
+        return value, low, high
+
+    return enclose
+
+
+def bound_claims(i: Instance, bound: dict[str, Any], content: dict[str, Any], places: list[fmpq]) -> list[Claim]:
+    """Return the claims on the constants and values of a bound, after its assumptions have been decided."""
     name, method = bound["id"], i.run["method"]
     need(
         name in FLOW_BOUNDS if method == "flow" else (name, method) == ("gd-decay", "gd"), f"{name} is not on this run"
@@ -65,15 +78,12 @@ def bound_claims(i: Instance, bound: dict[str, Any], places: list[fmpq]) -> list
     known = once_per_precision(_constants(i, bound))
     names = at_some_precision(name, lambda: set(known()))
     need(names == set(bound["constants"]) and len(bound["value"]) == len(places), f"{name}: constants or values lack")
-    positive = [(f"{name}: {key} > 0", None, key) for key in ("rate", "a0", "room") if key in names]
     claims: list[Claim] = [
-        (what, ends, lambda low, high, key=key: (known()[key], low, high))
-        for what, ends, key in positive + [(f"{name}: {key}", ends, key) for key, ends in bound["constants"].items()]
+        (f"{name}: {key} > 0", None, _picked(known, key)) for key in ("rate", "a0", "room") if key in names
     ]
-    for t, ends in zip(places, bound["value"], strict=True):
-        claims.append(
-            (f"{name} at {float(t.p) / float(t.q):g}", ends, lambda low, high, t=t: _value_at(i, t, known(), low, high))
-        )
+    claims += [(f"{name}: {key}", ends, _picked(known, key)) for key, ends in bound["constants"].items()]
+    for place, t, ends in zip(content["t"], places, bound["value"], strict=True):
+        claims.append((f"{name} at {place}", ends, partial(_value_at, i, t, known)))
     return claims
 
 
@@ -91,6 +101,9 @@ def _constants(i: Instance, bound: dict[str, Any]) -> Callable[[], dict[str, arb
         need(bound["quantity"] == "loss", "the quantity is another")
     s = sum(i.c, fmpq(0))
 
+    def start() -> arb:
+        return i.mean_loss(i.f.entries(), i.Y.entries())
+
     def slowest() -> arb:
         return eigenvalue(i.gram, count - i.rank)
 
@@ -103,7 +116,9 @@ def _constants(i: Instance, bound: dict[str, Any]) -> Callable[[], dict[str, arb
             [c / b for c, b in zip(i.c, squares.get(i.rule) or [], strict=False) if b != 0] if min(i.c) >= 0 else []
         )
         told = [fmpq(1)] if i.rule == "backprop" else ratios
-        return lambda: ({"dominance": arb(min(told))} if told else {}) | {"start": i.mean_loss(i.f.entries(), i.Y.entries())}
+        return lambda: (
+            ({"dominance": arb(min(told))} if told else {}) | {"start": start()}
+        )
     need(i.slope > 0, "a slope > 0 is assumed")
     if name == "separable-decay":
         need(
@@ -115,9 +130,7 @@ def _constants(i: Instance, bound: dict[str, Any]) -> Callable[[], dict[str, arb
         need(least > 0 and all(y * y == 1 for y in i.Y.entries()), "the direction does not separate the data")
         square = least * least / dot(u.entries(), u.entries())
         rho = i.slope * i.slope * square * s
-        return lambda: {
-            "rho": arb(rho), "gamma": arb(square).sqrt(), "s": arb(s), "start": i.mean_loss(i.f.entries(), i.Y.entries())
-        }  # fmt: skip
+        return lambda: {"rho": arb(rho), "gamma": arb(square).sqrt(), "s": arb(s), "start": start()}
     if name == "exponential-decay":
         plus, minus = sum((c for c in i.c if c > 0), fmpq(0)), -sum((c for c in i.c if c < 0), fmpq(0))
         need(i.linear or i.rank == i.N, "the samples are not independent")
@@ -164,12 +177,16 @@ def _primitive(sigma: arb) -> arb:
     return sigma + q.log() - 1 / q
 
 
-def _value_at(i: Instance, t: fmpq, known: dict[str, arb], low: arb, high: arb) -> tuple[arb, arb, arb]:
+def _value_at(
+    i: Instance, t: fmpq, constants: Callable[[], dict[str, arb]], low: arb, high: arb
+) -> tuple[arb, arb, arb]:
     """Return the bound at t and the claimed ends, or for the logistic loss the increasing primitive of all three."""
+    known = constants()
     if "factor" in known:
         return known["start"] * known["factor"] ** int(t.p), low, high
     if "rho" not in known:
         return known["start"] * (-known.get("rate", arb(0)) * arb(t)).exp(), low, high
     if i.loss == "exponential" or t == 0:
         return known["start"] / (1 + known["rho"] * arb(t) * known["start"]), low, high
-    return _primitive(i.N * known["start"]) - known["rho"] * arb(t) / i.N, _primitive(i.N * low), _primitive(i.N * high)
+    goal = _primitive(i.N * known["start"]) - known["rho"] * arb(t) / i.N
+    return goal, _primitive(i.N * low), _primitive(i.N * high)

@@ -34,12 +34,14 @@ def need(condition: object, why: str) -> None:
 
 
 def file_bytes(file: Path) -> bytes:
+    """Return the bytes of a plain file that is not too large."""
     if not file.is_file() or file.stat().st_size > LARGEST_FILE:
         raise UnreadableError(f"{file} must be a file of at most {LARGEST_FILE} bytes")
     return file.read_bytes()
 
 
 def number(text: Any) -> fmpq:
+    """Return the rational of a hexadecimal float or a fraction."""
     if isinstance(text, str) and re.fullmatch(r"-?0x[01](\.[0-9a-f]{1,16})?p[+-][0-9]{1,4}", text):
         return fmpq(*float.fromhex(text).as_integer_ratio())
     if isinstance(text, str) and re.fullmatch(r"-?[0-9]{1,999}/[0-9]{1,999}", text):
@@ -68,7 +70,7 @@ def _arrays(given: dict[str, Any], folder: Path) -> dict[str, fmpq_mat]:
 
 
 class Instance:
-    """The instance over the rationals; W includes each bias as a last column, `inputs` a 1 where there is a hidden bias."""
+    """The instance over the rationals; W1, W2 have the biases as last columns, `inputs` a 1 for a hidden bias."""
 
     def __init__(self, given: dict[str, Any], folder: Path) -> None:
         plain = json.dumps({key: given[key] for key in given if key != "sha256"}, sort_keys=True)
@@ -80,7 +82,8 @@ class Instance:
         self.kappa, self.slope = number(given["kappa"]), number(given["slope"])
         need(self.rule in ("fa", "dfa", "sign-fa", "adafa", "backprop") and 0 <= self.slope <= 1, "rule or slope")
         need(self.loss in ("squared", "logistic", "exponential"), "the loss is unknown")
-        self.X, self.Y, self.W1, self.W2, self.B = (arrays.get(name) for name in ("X", "Y", "W1", "W2", "B2"))
+        matrices: list[Any] = [arrays.get(name) for name in ("X", "Y", "W1", "W2", "B2")]
+        self.X, self.Y, self.W1, self.W2, self.B = matrices
         self.hidden, self.biased = "b1" in arrays, "b2" in arrays
         self.linear, self.N, self.m, self.n = self.slope == 1, self.X.nrows(), self.Y.ncols(), self.W1.nrows()
         self.v = self.W2
@@ -99,28 +102,32 @@ class Instance:
 
     @property
     def step_size(self) -> fmpq:
+        """The step size eta."""
         return number(self.run["step_size"])
 
     def least_squares(self, X: fmpq_mat) -> fmpq_mat:
+        """Return a best fit of the labels by linear maps of X."""
         return _least_squares(X, self.Y)
 
-    def output(self) -> fmpq_mat:
+    def output(self) -> Any:
+        """Return f(x) at the start."""
         rows = (self.inputs * self.W1.transpose()).tolist()
         h = fmpq_mat([[z if z > 0 else z * self.slope for z in row] for row in rows])
         return (with_ones(h) if self.biased else h) * self.W2.transpose()
 
-    def _potential(self, i: int) -> fmpq:
+    def _potential(self, i: int) -> Any:
         v = self.v[0, i]
         if self.rule in ("sign-fa", "backprop"):
             return abs(v) if self.rule == "sign-fa" else v * v / 2
         return self.B[i, 0] * v - (self.kappa * v * v / 2 if self.rule == "adafa" else 0)
 
-    def in_span(self, E: fmpq_mat) -> fmpq_mat:
+    def in_span(self, E: fmpq_mat) -> Any:
         """Return E^T P E, P the projector on the column space of the inputs."""
         fit = _least_squares(self.inputs, E)
         return E.transpose() * self.inputs * fit
 
-    def mean_loss(self, f: list[Any], labels: list[Any]) -> arb:
+    def mean_loss(self, f: list[Any], labels: list[Any]) -> Any:
+        """Enclose the mean loss of outputs, rational or balls."""
         if self.loss == "squared":
             return sum((arb(a - y) * arb(a - y) for a, y in zip(f, labels, strict=True)), arb(0)) / (
                 2 * len(f) / self.m
@@ -130,14 +137,17 @@ class Instance:
 
 
 def dot(a: Any, b: Any) -> Any:
+    """Return the inner product of two sequences."""
     return sum((x * y for x, y in zip(a, b, strict=True)), fmpq(0))
 
 
 def beside(left: Any, right: Any) -> Any:
+    """Return two matrices side by side."""
     return type(left)([[*a, *b] for a, b in zip(left.tolist(), right.tolist(), strict=True)])
 
 
 def with_ones(matrix: Any) -> Any:
+    """Return a matrix with a column of ones added."""
     return beside(matrix, type(matrix)(matrix.nrows(), 1, [1] * matrix.nrows()))
 
 
@@ -160,7 +170,7 @@ def eigenvalue(matrix: fmpq_mat, index: int) -> arb:
     ends = [
         sorted((getattr(v, end)() for v in found), key=lambda x: x.mid().fmpq())[index] for end in ("lower", "upper")
     ]
-    return ends[0].union(ends[1])
+    return arb(ends[0]).union(ends[1])
 
 
 def trace(matrix: fmpq_mat) -> fmpq:

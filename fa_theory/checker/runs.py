@@ -1,8 +1,8 @@
-"""Runs recomputed for the checker of certificates: two-layer, linear, scalar FA in as many variables as there are inputs.
+"""Runs recomputed for the checker: two-layer, linear, scalar FA in as many variables as there are inputs.
 
-du/dt = -S (theta(u) - theta*) with W_1 = W_1(0) + b u^T; as D theta = W_1^T W_1 + (b.v) I and b.v = 1/2 |W_1|^2 - C, the flow
-contracts in the norm of S^(-1) up to exp(max(-b.v, 0) tr(S) t) <= exp(max(C, 0) tr(S) t): a polynomial path with a small
-defect is close to it. Gradient descent has the same variables, and b.v. Imports nothing of fa_theory but the checker's errors.
+du/dt = -S (theta(u) - theta*) with W_1 = W_1(0) + b u^T. As D theta = W_1^T W_1 + (b.v) I and b.v = 1/2 |W_1|^2 - C,
+the flow contracts in the norm of S^(-1) up to exp(max(-b.v, 0) tr(S) t) <= exp(max(C, 0) tr(S) t): a polynomial path
+with a small defect is close to it. Gradient descent has the same variables, and b.v.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Run:
         self.theta[-1] += i.W2[0, i.n] if i.biased else 0
 
     def losses(self, theta: list[arb]) -> dict[str, arb]:
+        """Return the loss and the excess loss of the linear map theta."""
         gap = [x - y for x, y in zip(theta, self.goal.entries(), strict=True)]
         excess = sum((x * y for x, y in zip(gap, _times(self.S, gap), strict=True)), arb(0)) / 2
         return {"loss": excess + arb(self.floor), "excess_loss": excess}
@@ -64,7 +65,7 @@ class Run:
 
     def discrete(self, steps: list[fmpq]) -> list[dict[str, arb]]:
         """Return the losses of gradient descent or SGD after these numbers of steps."""
-        eta, batches, found = arb(self.i.step_size), self.i.run["batches"], []
+        eta, batches, found = arb(self.i.step_size), self.i.run["batches"], list[dict[str, arb]]()
         theta, beta, u = [arb(x) for x in self.theta], arb(self.beta), [arb(0)] * self.d
         for step in range(int(steps[-1]) + 1):
             if steps[len(found)] == step:
@@ -91,7 +92,8 @@ class Run:
     def flow(self, times: list[fmpq]) -> list[dict[str, arb]]:
         """Return the losses at these times: u = S w along polynomials, and a bound on their distance in |.|_S."""
         size, worst, order = arb(trace(self.S)), arb(max(-sum(self.i.c, fmpq(0)), fmpq(0))), ctx.prec // 4
-        w, now, error, found, tiny = [arb(0)] * self.d, fmpq(0), arb(0), [], arb((1, -ctx.prec))
+        w, now, error, tiny = [arb(0)] * self.d, fmpq(0), arb(0), arb((1, -ctx.prec))
+        found: list[dict[str, arb]] = []
         root = size.sqrt()  # |S e| <= sqrt(lambda_max) |e|_S, and |e|_S <= sqrt(lambda_max) |e|
         for _ in range(MOST_PIECES):
             terms = [[x] for x in w]
@@ -107,7 +109,9 @@ class Run:
             missed = error + root * h * self.d * _largest([_reach(x.coeffs(), h) for x in defect])
             box = [x[0] + arb(0, _reach([arb(0), *x[1:]], h)) for x in terms]
             tube = self.still([x + arb(0, _TUBE) for x in _times(self.S, box)])
-            near = ((size * h * (-self.stretch(tube, lambda x: x)[1]).upper().nonnegative_part()).exp() * missed).upper()
+            near = (
+                (size * h * (-self.stretch(tube, lambda x: x)[1]).upper().nonnegative_part()).exp() * missed
+            ).upper()
             error = near if near * root < _TUBE else ((size * h * worst).exp() * missed).upper()
             while times[len(found)] <= now + step:
                 u = _times(self.S, [x(arb(times[len(found)] - now)) for x in path])

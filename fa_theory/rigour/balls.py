@@ -152,7 +152,7 @@ def float_of_sign(number: Rational) -> float:
     try:
         nearest = p / q
     except OverflowError:
-        nearest = math.copysign(math.inf, p)
+        nearest = math.inf if p > 0 else -math.inf
     return nearest or math.copysign(5e-324, p) if p else 0.0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -92,6 +93,7 @@ class EnclosedBound:
             return np.asarray([upper_float(value) for value in self.values(tuple(places))])
 
         rate = constants.get("rate")
+        nearest = {name: float(value.mid()) for name, value in constants.items()}
         return replace(
             float_bound,
             quantity=self.quantity,
@@ -100,5 +102,6 @@ class EnclosedBound:
             rate=float_bound.rate if rate is None else lower_float(rate),
             floor=lower_float(arb(self.floor)),
             rounding=0.0,
-            constants=float_bound.constants | {name: float(value.mid()) for name, value in constants.items()},
+            constants=float_bound.constants
+            | {name: number for name, number in nearest.items() if math.isfinite(number)},
         )

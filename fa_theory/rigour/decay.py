@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flint import arb, fmpq
 
+from fa_theory.bounds import Assumption
 from fa_theory.bounds import assumptions as assume
 from fa_theory.laws import matrix_law
 from fa_theory.model import Backprop, DirectFeedback, FeedbackAlignment, SignFeedback
@@ -83,7 +84,7 @@ def exponential_decay(start: ExactStart) -> EnclosedBound:
     )
 
 
-def _settled(judged: list[assume.Assumption]) -> bool:
+def _settled(judged: list[Assumption]) -> bool:
     return all(each.holds is True for each in judged)
 
 
@@ -106,7 +107,7 @@ def _exponential_constants(start: ExactStart) -> dict[str, Ball]:
     return constants | {"rate": rate}
 
 
-def _positive_rate(start: ExactStart) -> assume.Assumption:
+def _positive_rate(start: ExactStart) -> Assumption:
     s_plus, s_minus = _parts(start)
     name = "aligned start: s_+ > s_- lambda_max / (a^2 lambda_min)"
     found = f"s_+ = {float(arb(s_plus).mid()):.6g}, s_- = {float(arb(s_minus).mid()):.6g}"

@@ -1,12 +1,13 @@
 """The flow of two-layer, linear, scalar FA with squared loss, enclosed: polynomials, and a bound on what they miss.
 
 With W_1 = W_1(0) + b u^T the network is the linear map theta(u), a polynomial of degree three, and
-du/dt = -S (theta(u) - theta*), S = X^T X / N (statement reduced-flow). Its derivative is D theta = W_1^T W_1 + (b.v) I, and
-b.v = 1/2 |W_1|_F^2 + c, c = -C(0), by statement neuron-law: so D theta >= (b.v) I >= c I at every u. Write u = S w. A path w~
-with a defect is at a distance e = w - w~ from the solution that obeys, in the norm |e|_S = sqrt(e^T S e),
-d|e|_S/dt <= mu |e|_S + |defect|_S, mu = max(-b.v, 0) lambda_max(S): an aligned flow contracts. So any polynomial w~ will do;
-its defect is bounded from its coefficients, and no a-priori enclosure of the flow is needed: the least b.v is taken from a
-tube around the path that the solution is then shown not to leave, or from c where that fails.
+du/dt = -S (theta(u) - theta*), S = X^T X / N (statement reduced-flow). Its derivative is
+D theta = W_1^T W_1 + (b.v) I, and b.v = 1/2 |W_1|_F^2 + c, c = -C(0), by statement neuron-law: so D theta >= (b.v) I,
+which is >= c I, at every u. Write u = S w. A path with a defect is at a distance e from the solution w that obeys, in the norm
+|e|_S = sqrt(e^T S e), d|e|_S/dt <= mu |e|_S + |defect|_S with mu = max(-b.v, 0) lambda_max(S): aligned flows contract.
+So any polynomial path will do; its defect is bounded from its coefficients, and no a-priori enclosure of the flow is
+needed: the least b.v is taken from a tube around the path that the solution is then shown not to leave, or from c where
+that fails.
 """
 
 from __future__ import annotations
@@ -19,7 +20,15 @@ from flint import arb, arb_mat, arb_poly, ctx, fmpq, fmpq_mat
 
 from fa_theory.bounds import Assumption
 from fa_theory.bounds import assumptions as assume
-from fa_theory.rigour.balls import Ball, Rational, UndecidedError, at_rising_precision, float_of_sign, power, require_accuracy
+from fa_theory.rigour.balls import (
+    Ball,
+    Rational,
+    UndecidedError,
+    at_rising_precision,
+    float_of_sign,
+    power,
+    require_accuracy,
+)
 from fa_theory.rigour.start import ExactStart, matrix_of
 
 _MAX_STEPS = 20_000
@@ -87,8 +96,8 @@ class _System:
         hidden, output = network.biases
         moving = [True] * W.ncols()
         if hidden is not None or output is not None:
-            samples = [[*row, 1] for row in samples]
-            added = [0] * W.nrows() if hidden is None else list(hidden)
+            samples = [[*row, fmpq(1)] for row in samples]
+            added = [fmpq(0)] * W.nrows() if hidden is None else list(hidden)
             rows = [[*row, w] for row, w in zip(rows, added, strict=True)]
             moving.append(hidden is not None)
         W, X, N = fmpq_mat(rows), fmpq_mat(samples), start.n_samples

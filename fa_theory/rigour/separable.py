@@ -137,7 +137,8 @@ def logistic_solution(start: Ball, elapsed: Ball) -> Ball:
         low = low**2 if low < 0.5 else low / 2
         if low < arb((1, -(2**40))):
             raise UndecidedError("the solution is smaller than any ball")
-    while not (high - low) < low * arb((1, -ctx.prec // 2)):
+    narrow = arb((1, -ctx.prec // 2))
+    while not (high - low) < low * narrow:
         # between the ends in logarithms first, as they may be many powers of two apart
         middle = ((low * high).sqrt() if high > 2 * low else (low + high) / 2).mid()
         value = logistic_primitive(middle)
@@ -145,6 +146,9 @@ def logistic_solution(start: Ball, elapsed: Ball) -> Ball:
             low = middle
         elif value > goal:
             high = middle
-        else:
-            raise UndecidedError(f"the logistic primitive is not told from its goal at {middle}")
+        else:  # it may be the solution itself
+            low, high = (middle * (1 - narrow)).lower(), (middle * (1 + narrow)).upper()
+            if not logistic_primitive(low) < goal < logistic_primitive(high):
+                raise UndecidedError(f"the logistic primitive is not told from its goal near {middle.str(10)}")
+            break
     return low.union(high)

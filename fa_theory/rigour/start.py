@@ -86,8 +86,7 @@ class ExactStart:
     @property
     def constants_in_span(self) -> bool:
         """Whether the constant vector lies in the column space of the data, exactly."""
-        rows = [[*row, 1] for row in self.samples.tolist()]
-        wide = fmpq_mat(rows)
+        wide = fmpq_mat([[*row, fmpq(1)] for row in self.samples.tolist()])
         return int((wide.transpose() * wide if wide.ncols() <= wide.nrows() else wide).rank()) == self.rank
 
     def smallest_nonzero(self) -> Ball:

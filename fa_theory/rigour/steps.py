@@ -39,6 +39,7 @@ def enclosed_losses(
         The steps.
     batches : sequence of sequences of int, optional
         The samples of each step's minibatch; without it every step takes all samples.
+
     Returns
     -------
     tuple

@@ -32,10 +32,10 @@ def write_certificate(path: str | os.PathLike[str], report: Report) -> None:
         If the file cannot be written.
     """
     run, trajectory = report.enclosure, report.trajectory
-    if run is None:
-        raise ValueError("a certificate needs a rigorous report; verify with rigorous=True")
     network, problem = trajectory.network, trajectory.problem
     _check_certifiable(network, problem, trajectory.method)
+    if run is None:
+        raise ValueError("a certificate needs a rigorous report; verify with rigorous=True")
     bounds = [b for b in run.bounds if b.applicable and b.method == ("gd" if trajectory.method == "gd" else "flow")]
     bounds = bounds if trajectory.method in ("flow", "gd") else []
     losses = run.losses if network.activation.is_linear and _has_reduced_run(run) else {}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 
 from fa_theory.bounds import Bound
 from fa_theory.dynamics import Trajectory, minibatches, recorded_steps
+from fa_theory.model import Network, Problem
 from fa_theory.rigour import FLOW_BOUNDS, EnclosedBound, ExactStart, UndecidedError, gd_decay, reduced_flow, steps
 from fa_theory.rigour.balls import Ball, Rational, float_of_sign, rational
 from fa_theory.verification.bounded import assess_bound, assess_descent
@@ -53,6 +55,11 @@ class Enclosure:
     losses: dict[str, tuple[Ball, ...]]
     reason: str
 
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values: the nearest floats, for reading; a certificate has the endpoints."""
+        losses = {name: [float(value.mid()) for value in values] for name, values in self.losses.items()}
+        return {"at": [float_of_sign(place) for place in self.places], **losses, "reason": self.reason or None}
+
     def bound(self, statement: str) -> EnclosedBound | None:
         """Return the enclosed bound of that id, or None."""
         return next((bound for bound in self.bounds if bound.id == statement), None)
@@ -76,17 +83,43 @@ def enclose_run(trajectory: Trajectory) -> Enclosure:
         bounds.append(gd_decay(start, trajectory.options["step_size"]))
     losses: dict[str, tuple[Ball, ...]] = {}
     reason = _reason(start, trajectory)
+    linear = all(each.holds for each in reduced_flow.has_enclosed_flow(start))
+    if not reason and not linear and not any(bound.applicable and bound.method == method for bound in bounds):
+        reason = "no bound applies to it"
     if not reason:
         try:
             if method == "flow":
-                loss, excess = reduced_flow.enclosed_losses(start, places)
+                found: tuple[tuple[Ball, ...] | None, ...] = reduced_flow.enclosed_losses(start, places)
             else:
                 count = [int(place.p) for place in places]
-                loss, excess = steps.enclosed_losses(start, trajectory.options["step_size"], count, batches)
-            losses = {"loss": loss} if excess is None else {"loss": loss, "excess_loss": excess}
+                found = steps.enclosed_losses(start, trajectory.options["step_size"], count, batches)
+            losses = {name: each for name, each in zip(("loss", "excess_loss"), found, strict=True) if each is not None}
         except UndecidedError as undecided:
             reason = str(undecided)
     return Enclosure(start, tuple(bounds), places, batches, losses, reason)
+
+
+def enclosed_bounds(
+    network: Network, problem: Problem, bounds: Sequence[Bound], step_size: float | None
+) -> tuple[Bound, ...]:
+    """Return the bounds with assumptions, constants and curves from enclosures, those that are computed in balls.
+
+    `step_size` is that of gradient descent (gd-decay), by default the largest certified one of the float bound.
+
+    Raises
+    ------
+    ValueError
+        If network or data have no exact rational values, or too many rows for eigenvalues to be enclosed.
+    """
+    start, found = ExactStart(network, problem), []
+    for bound in bounds:
+        enclosed = None
+        if bound.id in FLOW_BOUNDS:
+            enclosed = FLOW_BOUNDS[bound.id](start)
+        elif bound.id == "gd-decay":
+            enclosed = gd_decay(start, step_size or bound.step_size or 1.0)
+        found.append(bound if enclosed is None else enclosed.as_bound(bound))
+    return tuple(found)
 
 
 def _reason(start: ExactStart, trajectory: Trajectory) -> str:
@@ -134,7 +167,7 @@ def assess_enclosed(bound: EnclosedBound, float_bound: Bound, trajectory: Trajec
     slack = [(values[k] - observed[k], values[k]) for k in later]
     # a start of no loss has nothing to decay: there the two are equal
     margin = min(float((gap / value).mid()) if not value.is_zero() else 0.0 for gap, value in slack)
-    falls = [b - a for a, b in zip(observed, observed[1:], strict=False)] if bound.id == "descent" else []
+    falls = [b - a for a, b in pairwise(observed)] if bound.id == "descent" else []
     detail = f"{len(later)} {'steps' if bound.method == 'gd' else 'times'}, loss and bound in balls"
     if falls:
         detail += "; never rises between them; dominance is not enclosed"
@@ -147,15 +180,6 @@ def assess_enclosed(bound: EnclosedBound, float_bound: Bound, trajectory: Trajec
 
 def with_reason(verdict: Verdict, reason: str) -> Verdict:
     """Return a float-checked verdict that says why it is no more."""
-    if verdict.evidence != "float-checked":
+    if verdict.evidence != "float-checked" or not reason:
         return verdict
     return replace(verdict, detail=f"{verdict.detail}; not enclosed: {reason}")
-
-
-def summary_json(run: Enclosure) -> dict[str, Any]:
-    """Return JSON values of the enclosures: nearest floats for reading; a certificate has the endpoints."""
-    return {
-        "reason": run.reason,
-        "places": [float_of_sign(place) for place in run.places],
-        **{name: [float(value.mid()) for value in values] for name, values in run.losses.items()},
-    }

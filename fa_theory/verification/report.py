@@ -62,6 +62,7 @@ class Report:
             "instance": describe(self.instance),
             "trajectory": trajectory_json(self.trajectory),
             "bounds": [bound_json(bound, self.trajectory.t.tolist()) for bound in self.bounds],
+            "enclosure": None if self.enclosure is None else self.enclosure.to_json(),
             "results": [asdict(verdict) | {"proof": proof_evidence(verdict.id)} for verdict in self.verdicts],
         }
 
@@ -106,15 +107,19 @@ def _enclosed(report: Report) -> Report:
     # python-flint takes a tenth of a second to import
     from fa_theory.verification.enclosed import NOT_ENCLOSED, assess_enclosed, enclose_run, with_reason
 
-    run = enclose_run(report.trajectory)
+    try:
+        run = enclose_run(report.trajectory)
+    except ValueError as refused:
+        judged = tuple(with_reason(each, str(refused)) for each in report.verdicts)
+        return Report(report.instance, report.trajectory, report.bounds, judged)
     bounds, verdicts = [], {each.id: each for each in report.verdicts}
     for bound in report.bounds:
         enclosed = run.bound(bound.id)
         bounds.append(bound if enclosed is None else enclosed.as_bound(bound))
         if enclosed is not None:
             verdicts[bound.id] = assess_enclosed(enclosed, bound, report.trajectory, run)
-    judged = [with_reason(each, NOT_ENCLOSED[each.id]) if each.id in NOT_ENCLOSED else each for each in verdicts.values()]
-    return Report(report.instance, report.trajectory, tuple(bounds), tuple(judged), run)
+    judged = tuple(with_reason(each, NOT_ENCLOSED.get(each.id, "")) for each in verdicts.values())
+    return Report(report.instance, report.trajectory, tuple(bounds), judged, run)
 
 
 def verify(
