@@ -14,7 +14,7 @@ from typing import Any
 
 from flint import arb, fmpq
 
-from fa_theory.checker.claims import at_some_precision, bound_claims, observed_claims
+from fa_theory.checker.claims import POSITIVE, at_some_precision, bound_claims, observed_claims
 from fa_theory.checker.instance import (
     Instance,
     RejectedError,
@@ -64,20 +64,20 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _endpoint(text: Any) -> arb:
-    found = re.fullmatch(r"(-?0x[0-9a-f]{1,16})p(-?[0-9]{1,12})", text) if isinstance(text, str) else None
+    found = re.fullmatch(r"(-?0x[0-9a-f]{1,17})p(-?[0-9]{1,12})", text) if isinstance(text, str) else None
     if found is None:
         raise ValueError(f"an endpoint must be like 0x1fp-20, got {str(text)[:40]!r}")
     return arb((int(found[1], 16), int(found[2])))
 
 
 def _confirm(what: str, ends: Any, enclose: Callable[[arb, arb], tuple[arb, arb, arb]]) -> None:
-    """Confirm a claim at some precision; `ends` None claims a positive value."""
+    """Confirm a claim at some precision; `POSITIVE` in place of the ends claims a positive value."""
 
     def decided() -> bool:
-        value, low, high = enclose(*((arb(0), arb(0)) if ends is None else map(_endpoint, ends)))
-        if (value > 0) if ends is None else (low <= value <= high):
+        value, low, high = enclose(*((arb(0), arb(0)) if ends is POSITIVE else map(_endpoint, ends)))
+        if (value > 0) if ends is POSITIVE else (low <= value <= high):
             return True
-        if (value <= 0) if ends is None else (value < low or value > high):
+        if (value <= 0) if ends is POSITIVE else (value < low or value > high):
             return False
         raise TooWideError
 

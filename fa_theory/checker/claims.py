@@ -27,7 +27,8 @@ PRECISIONS = (192, 384, 768, 1536, 3072, 6144, 12288)
 Enclose = Callable[[arb, arb], tuple[arb, arb, arb]]
 """(low, high) -> (value, low, high) at the working precision, perhaps all three through an increasing map."""
 Claim = tuple[str, Any, Enclose]
-"""What is claimed, its two endpoints (None: that it is positive), and what encloses it."""
+"""What is claimed, its two endpoints or `POSITIVE`, and what encloses it."""
+POSITIVE = object()
 
 
 def once_per_precision(compute: Callable[[], Any]) -> Callable[[], Any]:
@@ -79,7 +80,7 @@ def bound_claims(i: Instance, bound: dict[str, Any], content: dict[str, Any], pl
     names = at_some_precision(name, lambda: set(known()))
     need(names == set(bound["constants"]) and len(bound["value"]) == len(places), f"{name}: constants or values lack")
     claims: list[Claim] = [
-        (f"{name}: {key} > 0", None, _picked(known, key)) for key in ("rate", "a0", "room") if key in names
+        (f"{name}: {key} > 0", POSITIVE, _picked(known, key)) for key in ("rate", "a0", "room") if key in names
     ]
     claims += [(f"{name}: {key}", ends, _picked(known, key)) for key, ends in bound["constants"].items()]
     for place, t, ends in zip(content["t"], places, bound["value"], strict=True):
@@ -101,7 +102,7 @@ def _constants(i: Instance, bound: dict[str, Any]) -> Callable[[], dict[str, arb
         need(bound["quantity"] == "loss", "the quantity is another")
     s = sum(i.c, fmpq(0))
 
-    def start() -> arb:
+    def start() -> Any:
         return i.mean_loss(i.f.entries(), i.Y.entries())
 
     def slowest() -> arb:
@@ -116,9 +117,7 @@ def _constants(i: Instance, bound: dict[str, Any]) -> Callable[[], dict[str, arb
             [c / b for c, b in zip(i.c, squares.get(i.rule) or [], strict=False) if b != 0] if min(i.c) >= 0 else []
         )
         told = [fmpq(1)] if i.rule == "backprop" else ratios
-        return lambda: (
-            ({"dominance": arb(min(told))} if told else {}) | {"start": start()}
-        )
+        return lambda: ({"dominance": arb(min(told))} if told else {}) | {"start": start()}
     need(i.slope > 0, "a slope > 0 is assumed")
     if name == "separable-decay":
         need(

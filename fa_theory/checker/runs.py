@@ -109,10 +109,11 @@ class Run:
             missed = error + root * h * self.d * _largest([_reach(x.coeffs(), h) for x in defect])
             box = [x[0] + arb(0, _reach([arb(0), *x[1:]], h)) for x in terms]
             tube = self.still([x + arb(0, _TUBE) for x in _times(self.S, box)])
+            far = ((size * h * worst).exp() * missed).upper()
             near = (
                 (size * h * (-self.stretch(tube, lambda x: x)[1]).upper().nonnegative_part()).exp() * missed
             ).upper()
-            error = near if near * root < _TUBE else ((size * h * worst).exp() * missed).upper()
+            error = near if near < far and near * root < _TUBE else far
             while times[len(found)] <= now + step:
                 u = _times(self.S, [x(arb(times[len(found)] - now)) for x in path])
                 found.append(self.losses(self.map([x + arb(0, error * root) for x in u])))

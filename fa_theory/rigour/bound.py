@@ -89,7 +89,7 @@ class EnclosedBound:
             places = [rational(t) for t in times.tolist()]
             if step_size is not None:
                 # recorded times are multiples of the step size, rounded
-                places = [(t / step_size * (1 + fmpq(1, 2**50))).floor() for t in places]
+                places = [fmpq((t / step_size * (1 + fmpq(1, 2**50))).floor()) for t in places]
             return np.asarray([upper_float(value) for value in self.values(tuple(places))])
 
         rate = constants.get("rate")

@@ -3,11 +3,11 @@
 With W_1 = W_1(0) + b u^T the network is the linear map theta(u), a polynomial of degree three, and
 du/dt = -S (theta(u) - theta*), S = X^T X / N (statement reduced-flow). Its derivative is
 D theta = W_1^T W_1 + (b.v) I, and b.v = 1/2 |W_1|_F^2 + c, c = -C(0), by statement neuron-law: so D theta >= (b.v) I,
-which is >= c I, at every u. Write u = S w. A path with a defect is at a distance e from the solution w that obeys, in the norm
-|e|_S = sqrt(e^T S e), d|e|_S/dt <= mu |e|_S + |defect|_S with mu = max(-b.v, 0) lambda_max(S): aligned flows contract.
-So any polynomial path will do; its defect is bounded from its coefficients, and no a-priori enclosure of the flow is
-needed: the least b.v is taken from a tube around the path that the solution is then shown not to leave, or from c where
-that fails.
+which is >= c I, at every u. Write u = S w. A path with a defect is at a distance e from the solution w that obeys, in
+the norm |e|_S = sqrt(e^T S e), d|e|_S/dt <= mu |e|_S + |defect|_S, mu = max(-b.v, 0) lambda_max(S): aligned flows
+contract. So any polynomial path will do; its defect is bounded from its coefficients, and no a-priori enclosure of the
+flow is needed: the least b.v is taken from a tube around the path that the solution is then shown not to leave, or from
+c where that fails.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Enclosed bounds: against the floating-point calculators, closed forms in rationals, and instances made to break them."""
+"""Enclosed bounds: against the calculators, closed forms in rationals, and instances made to break them."""
 
 import math
 from fractions import Fraction

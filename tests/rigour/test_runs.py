@@ -1,6 +1,7 @@
-"""Enclosed runs against exact rationals, the tool's integrator, and Taylor series of the unreduced equations in mpmath."""
+"""Enclosed runs against exact rationals, the integrator, and Taylor series of the unreduced equations in mpmath."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 import mpmath
 import numpy as np
@@ -18,7 +19,7 @@ from tests.rigour.exact_checks import contains
 
 def random_network(seed, widths, activation, rule, biases=False):
     rng = np.random.default_rng(seed)
-    weights = [rng.uniform(-1, 1, (n, m)) for m, n in zip(widths, widths[1:], strict=False)]
+    weights = [rng.uniform(-1, 1, (n, m)) for m, n in pairwise(widths)]
     matrices = [rng.uniform(-1, 1, W.T.shape) for W in weights[1:]]
     matrices = matrices if rule.partition(":")[0] in ("fa", "adafa", "dfa") else ()
     given = [rng.uniform(-1, 1, n) for n in widths[1:]] if biases else None
@@ -104,7 +105,9 @@ def test_the_flow_meets_the_integrator(biases, scale):
     given = [rng.standard_normal(n) if has else None for n, has in zip((3, 1), biases, strict=True)]
     network, problem = Network([W, V], "linear", [B], given), regression(9, 5, 2)
     run = ft.simulate(network, problem, time=2.0, points=5, accuracy=1e-9)
-    found, excess = reduced_flow.enclosed_losses(ExactStart(network, problem), [fmpq(*t.as_integer_ratio()) for t in run.t])
+    found, excess = reduced_flow.enclosed_losses(
+        ExactStart(network, problem), [fmpq(*t.as_integer_ratio()) for t in run.t]
+    )
     for ball, value, error in zip(found, run.loss, run.error, strict=True):
         assert abs(float(ball) - value) <= error
     assert all(part <= whole for part, whole in zip(excess, found, strict=True))
@@ -114,9 +117,11 @@ def test_the_flow_meets_the_integrator(biases, scale):
 def test_the_flow_contains_the_taylor_solution_of_the_unreduced_equations(w, v, b, y):
     """The second start is THEORY's descent counterexample: C > 0, and the loss rises 32-fold."""
     network = Network([np.array([[w]]), np.array([[v]])], "linear", [np.array([[b]])])
-    found, _ = reduced_flow.enclosed_losses(ExactStart(network, Problem([[1.0]], [y])), (fmpq(0), fmpq(1, 2), fmpq(3, 2)))
+    found, _ = reduced_flow.enclosed_losses(
+        ExactStart(network, Problem([[1.0]], [y])), (fmpq(0), fmpq(1, 2), fmpq(3, 2))
+    )
     with mpmath.workdps(40):
-        solution = mpmath.odefun(lambda t, s: [-b * (s[0] * s[1] - y), -s[0] * (s[0] * s[1] - y)], 0, [w, v])
+        solution = mpmath.odefun(lambda _, s: [-b * (s[0] * s[1] - y), -s[0] * (s[0] * s[1] - y)], 0, [w, v])
         for ball, t in zip(found, (0, 0.5, 1.5), strict=True):
             a, c = solution(t)
             exact = (a * c - y) ** 2 / 2
