@@ -16,10 +16,12 @@ from fa_theory.bounds.bound import Host
 from fa_theory.rigour.balls import (
     Ball,
     Rational,
+    at_rising_precision,
     enclose,
     float_of_sign,
     lower_float,
     rational,
+    require_accuracy,
     upper_float,
 )
 
@@ -64,9 +66,13 @@ class EnclosedBound:
 
     def enclosed_constants(self) -> dict[str, Ball]:
         """Return the constants, each to `balls.ACCURACY` bits."""
-        names = tuple(self.constants())
-        values = enclose(f"the constants of {self.id}", lambda: tuple(self.constants().values()))
-        return dict(zip(names, values, strict=True))
+
+        def accurate() -> dict[str, Ball]:
+            constants = self.constants()
+            require_accuracy(tuple(constants.values()))
+            return constants
+
+        return at_rising_precision(f"the constants of {self.id}", accurate)
 
     def values(self, at: tuple[Rational, ...]) -> tuple[Ball, ...]:
         """Return the bound at times (steps for gd-decay), each to `balls.ACCURACY` bits."""

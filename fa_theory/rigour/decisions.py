@@ -17,9 +17,15 @@ def exactly(name: str, margin: Rational, detail: str, *, strict: bool = True) ->
 
 def certainly(name: str, margin: Callable[[], Ball], detail: str) -> Assumption:
     """Judge a margin that must be positive, in balls; undecided where the limit of precision leaves it open."""
-    sign = certain_sign(margin)
-    holds = None if sign is None else sign > 0
-    return Assumption(name, float(margin().mid()), holds, detail)
+    found: list[float] = []
+
+    def kept() -> Ball:
+        value = margin()
+        found.append(float(value.mid()))
+        return value
+
+    sign = certain_sign(kept)
+    return Assumption(name, found[-1] if found else 0.0, None if sign is None else sign > 0, detail)
 
 
 def yes_or_no(name: str, holds: bool, detail: str) -> Assumption:

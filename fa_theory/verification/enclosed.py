@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 from typing import Any
 
+from flint import ctx
+
 from fa_theory.bounds import Bound
 from fa_theory.dynamics import Trajectory, minibatches, recorded_steps
 from fa_theory.model import Network, Problem
 from fa_theory.rigour import FLOW_BOUNDS, EnclosedBound, ExactStart, UndecidedError, gd_decay, reduced_flow, steps
-from fa_theory.rigour.balls import Ball, Rational, float_of_sign, rational
+from fa_theory.rigour.balls import ACCURACY, Ball, Rational, float_of_sign, rational
 from fa_theory.verification.bounded import assess_bound, assess_descent
 from fa_theory.verification.verdict import Verdict, first_failure, not_applicable, yes_or_no
 
@@ -164,10 +166,11 @@ def assess_enclosed(bound: EnclosedBound, float_bound: Bound, trajectory: Trajec
     if not later:
         return Verdict(bound.id, "undecided", None, None, "nothing was recorded after the start")
     values = bound.values(run.places)
-    slack = [(values[k] - observed[k], values[k]) for k in later]
+    with ctx.workprec(4 * ACCURACY):  # finer than the balls themselves
+        slack = [(values[k] - observed[k], values[k]) for k in later]
+        falls = [b - a for a, b in pairwise(observed)] if bound.id == "descent" else []
     # a start of no loss has nothing to decay: there the two are equal
     margin = min(float((gap / value).mid()) if not value.is_zero() else 0.0 for gap, value in slack)
-    falls = [b - a for a, b in pairwise(observed)] if bound.id == "descent" else []
     detail = f"{len(later)} {'steps' if bound.method == 'gd' else 'times'}, loss and bound in balls"
     if falls:
         detail += "; never rises between them; dominance is not enclosed"

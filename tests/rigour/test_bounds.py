@@ -190,3 +190,14 @@ def test_deep_networks_and_other_losses_are_told_what_fails():
         bound = calculate(start)
         assert not bound.applicable
         assert bound.assumptions[0].holds is False
+
+
+def test_a_condition_that_53_bits_cannot_evaluate_is_decided_at_more():
+    """The eigenvalues of this Gram matrix cannot be certified at flint's standing precision."""
+    X = np.array([[1.0, 2.0**-26, 0.0], [1.0, -(2.0**-26), 0.0], [1.0, 0.0, 2.0**-40]])
+    network = aligned(3, 3, 4)
+    step_size = bounds.gd_decay(network, Problem(X, np.ones(3))).step_size
+    bound = gd_decay(ExactStart(network, Problem(X, np.ones(3))), (step_size or 1e-30) / 2)
+    assert bound.assumptions[-1].holds is not None
+    decay = exponential_decay(ExactStart(network, Problem(X, np.ones(3))))
+    assert decay.enclosed_constants()["lambda"] < 2.0**-80
