@@ -5,10 +5,14 @@ from collections.abc import Callable
 from fa_theory.bounds.bound import Assumption, Bound
 from fa_theory.bounds.descent import descent
 from fa_theory.bounds.exponential_decay import exponential_decay
+from fa_theory.bounds.exponential_decay_growth import exponential_decay_growth
+from fa_theory.bounds.exponential_decay_patterns import exponential_decay_patterns
 from fa_theory.bounds.gd_decay import gd_decay
+from fa_theory.bounds.generalised_decay import generalised_decay
 from fa_theory.bounds.hitting_time import check_epsilon, hitting_time
 from fa_theory.bounds.multi_output_decay import multi_output_decay
 from fa_theory.bounds.separable_decay import separable_decay
+from fa_theory.bounds.separable_decay_two_sided import separable_decay_two_sided
 from fa_theory.model import Network, Problem
 
 BOUNDS: tuple[Callable[..., Bound], ...] = (
@@ -18,6 +22,9 @@ BOUNDS: tuple[Callable[..., Bound], ...] = (
     multi_output_decay,
     hitting_time,
     gd_decay,
+    exponential_decay_growth,
+    exponential_decay_patterns,
+    separable_decay_two_sided,
 )
 """All calculators, (network, problem) -> Bound, in the order of the statements."""
 
@@ -56,8 +63,12 @@ __all__ = [
     "check_epsilon",
     "descent",
     "exponential_decay",
+    "exponential_decay_growth",
+    "exponential_decay_patterns",
     "gd_decay",
+    "generalised_decay",
     "hitting_time",
     "multi_output_decay",
     "separable_decay",
+    "separable_decay_two_sided",
 ]

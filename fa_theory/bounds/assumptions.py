@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fa_theory.backend import machine_epsilon, to_numpy
+from fa_theory.backend import Array, machine_epsilon, to_numpy
 from fa_theory.bounds.bound import Assumption
 from fa_theory.dynamics import loss_of
 from fa_theory.laws import neuron_law, neuron_law_size
@@ -22,6 +22,11 @@ from fa_theory.model import (
 )
 
 Host = np.ndarray[Any, Any]
+
+
+def working_epsilon(array: Array) -> float:
+    """Return the epsilon of what a bound is computed in: the array's own, or double precision where that is coarser."""
+    return max(machine_epsilon(array), float(np.finfo(float).eps))
 
 
 def _yes_or_no(name: str, holds: bool, detail: str) -> Assumption:
@@ -206,3 +211,28 @@ def eigenvalue_rounding(spectrum: Spectrum, eigenvalue: float) -> float:
     """Return by how much an eigenvalue of X X^T / N may be off: its singular value by the rank tolerance."""
     singular = float(np.sqrt(eigenvalue * spectrum.n_samples))
     return (2 * singular + spectrum.tolerance) * spectrum.tolerance / spectrum.n_samples
+
+
+def fixed_or_sign_feedback(network: Network) -> Assumption:
+    """Judge whether v_i b_i = 1/2 |w_i|^2 - C_i with |b_i| constant: FA, DFA of two layers, adaFA(0) or sign-FA."""
+    holds = all(isinstance(rule, SignFeedback) for rule in network.feedback) or bool(fixed_feedback(network).holds)
+    return _yes_or_no("rule is fa or sign-fa", holds, network.rule_name)
+
+
+def feedback_sizes(network: Network) -> Host:
+    """Return |b_i| of the last hidden layer's neurons for one output; 1 under sign-FA, whatever the sign is."""
+    if isinstance(network.feedback[-1], SignFeedback):
+        return np.ones(network.widths[-2])
+    return np.asarray(abs(to_numpy(network.feedback[-1].matrix(network.weights[-1])).astype(float)[:, 0]))
+
+
+def all_feedback(sizes: Host) -> Assumption:
+    """Judge whether no b_i is zero; the margin is the least |b_i|."""
+    least = float(np.min(sizes))
+    return Assumption("no feedback b_i is zero", least or -1.0, least > 0, f"least |b_i| = {least:.3g}")
+
+
+def no_output_bias(network: Network) -> Assumption:
+    """Judge whether there is no output bias."""
+    none = network.biases[-1] is None
+    return _yes_or_no("no output bias", none, "none" if none else "an output bias is trained")

@@ -16,10 +16,11 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from fa_theory import __version__
 from fa_theory.bounds import all_bounds
 from fa_theory.cli.check import check
+from fa_theory.cli.discover import discover_command
 from fa_theory.cli.options import InstanceOptions, make_instance, with_instance_options
 from fa_theory.cli.output import JsonFile, check_writable, console_for_tables, write_json
 from fa_theory.cli.prove import prove
-from fa_theory.dynamics import check_fit, recorded_steps, recorded_times, simulate
+from fa_theory.dynamics import check_fit, decay_rates, recorded_steps, recorded_times, simulate
 from fa_theory.ledger import proof_evidence
 from fa_theory.model import save_state
 from fa_theory.statements import STATEMENTS
@@ -32,6 +33,7 @@ from fa_theory.verification import (
     standard_suite,
     summarise,
     trajectory_json,
+    without_decay,
 )
 from fa_theory.view import table
 
@@ -162,11 +164,13 @@ def bound(
         times = [step * step_size for step in recorded_steps(int(run.get("steps", 1000)), points)]
     else:
         times = list(recorded_times(float(run.get("time", 10.0)), points))
-    bounds = all_bounds(instance.network, instance.problem, step_size=step_size, epsilon=epsilon)
+    computed = all_bounds(instance.network, instance.problem, step_size=step_size, epsilon=epsilon)
     if rigorous:
         from fa_theory.verification.enclosed import enclosed_bounds
 
-        bounds = enclosed_bounds(instance.network, instance.problem, bounds, step_size)
+        computed = enclosed_bounds(instance.network, instance.problem, computed, step_size)
+    decay = decay_rates(run.get("weight_decay", 0.0), instance.network.depth)
+    bounds = [without_decay(each, decay) for each in computed]
     table.print_bounds(console_for_tables(), bounds, times[-1])
     if json_file is not None:
         rows = [bound_json(each, times) for each in bounds]
@@ -188,6 +192,7 @@ def theorems(*, json_file: JsonFile = None) -> None:
 
 app.command()(prove)
 app.command()(check)
+app.command(name="discover")(discover_command)
 
 
 @app.callback(invoke_without_command=True)

@@ -75,6 +75,12 @@ class InstanceOptions(NamedTuple):
     batch_size: Annotated[
         int | None, typer.Option(help="Samples in a minibatch of sgd (default a tenth)", rich_help_panel=_RUN)
     ] = None
+    weight_decay: Annotated[
+        str | None,
+        typer.Option(
+            help="Weight decay: one rate, or one for each layer as in 0.1,0.2 (default none)", rich_help_panel=_RUN
+        ),
+    ] = None
     points: Annotated[int | None, typer.Option(help="Recorded times (default 101)", rich_help_panel=_RUN)] = None
     accuracy: Annotated[
         float | None,
@@ -117,6 +123,8 @@ def make_instance(options: InstanceOptions) -> Instance:
     run = {name: given[name] for name in _RUN_OPTIONS if name in given}
     if method == "sgd":
         run["seed"] = given.get("seed", 0)
+    if "weight_decay" in given:
+        run["weight_decay"] = _rates(given["weight_decay"])
     names = {name: given[name] for name in _NAMES if name in given}
     if "state" in given:
         clash = [name for name in _DATA_OPTIONS if name in given]
@@ -125,6 +133,14 @@ def make_instance(options: InstanceOptions) -> Instance:
         return instance_from_state(given["state"], run=run, **names)
     start = {name: given[name] for name in (*_DATA_OPTIONS, "seed") if name in given}
     return instance_from_data(run=run, **names, **start)
+
+
+def _rates(given: str) -> float | list[float]:
+    try:
+        rates = [float(part) for part in given.split(",")]
+    except ValueError:
+        raise ValueError(f"--weight-decay must be a number, or numbers as in 0.1,0.2, got {given!r}") from None
+    return rates[0] if len(rates) == 1 else rates
 
 
 def with_instance_options(command: Callable[..., None]) -> Callable[..., None]:

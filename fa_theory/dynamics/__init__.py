@@ -1,7 +1,15 @@
 """Update directions, the dissipation split, gradient descent, SGD, the flow, and their trajectories."""
 
+from fa_theory.dynamics.decay import WeightDecay, decay_rates, decayed
 from fa_theory.dynamics.discrete import gradient_descent, minibatches, recorded_steps, take_step
-from fa_theory.dynamics.dissipation import Dissipation, LayerSplit, dissipation
+from fa_theory.dynamics.dissipation import (
+    Dissipation,
+    FeedbackCosine,
+    LayerSplit,
+    NeuronSplit,
+    dissipation,
+    feedback_cosines,
+)
 from fa_theory.dynamics.flow import flow
 from fa_theory.dynamics.integrate import Progress
 from fa_theory.dynamics.midpoint import implicit_midpoint
@@ -25,14 +33,20 @@ __all__ = [
     "OUTCOMES",
     "Dissipation",
     "Event",
+    "FeedbackCosine",
     "ForwardPass",
     "LayerSplit",
+    "NeuronSplit",
     "Progress",
     "ReducedFlow",
     "Trajectory",
+    "WeightDecay",
     "backward",
     "check_fit",
+    "decay_rates",
+    "decayed",
     "dissipation",
+    "feedback_cosines",
     "flow",
     "forward",
     "gradient_descent",

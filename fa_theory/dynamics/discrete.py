@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fa_theory.backend import Array, namespace
+from fa_theory.dynamics.decay import WeightDecay, decay_option, decayed, with_decay
 from fa_theory.dynamics.passes import forward, update_directions
 from fa_theory.dynamics.trajectory import BLOW_UP, Trajectory
 from fa_theory.model import Network, Parameters, Problem
@@ -17,12 +18,13 @@ Progress = Callable[[float], None]
 
 
 def take_step(parameters: Parameters, directions: Parameters, step_size: Any) -> Parameters:
-    """Return W_l - eta F_l and b_l - eta E[delta_l] for every layer."""
+    """Return W_l - eta F_l and b_l - eta E[delta_l] for every layer, and shares likewise."""
     return Parameters(
         tuple(W - step_size * F for W, F in zip(parameters.weights, directions.weights, strict=True)),
         tuple(
             None if b is None else b - step_size * F for b, F in zip(parameters.biases, directions.biases, strict=True)
         ),
+        tuple(s - step_size * F for s, F in zip(parameters.shares, directions.shares, strict=True)),
     )
 
 
@@ -49,6 +51,7 @@ def gradient_descent(
     batch_size: int | None = None,
     seed: int = 0,
     points: int = 101,
+    weight_decay: WeightDecay = 0.0,
     progress: Progress | None = None,
 ) -> Trajectory:
     """Run gradient descent, or SGD when `batch_size` is given.
@@ -67,6 +70,8 @@ def gradient_descent(
         Seed of the minibatches.
     points : int
         At most this many states are recorded, equally spaced in steps, the first and the last among them.
+    weight_decay : number or sequence of numbers
+        lambda_l of every layer, or one for all: W_l <- W_l - eta (F_l + lambda_l W_l), biases too.
     progress : callable, optional
         Called with the finished fraction.
 
@@ -89,6 +94,7 @@ def gradient_descent(
         raise ValueError(f"points must be at least 2, got {points}")
     if batch_size is not None and not 1 <= batch_size <= problem.n_samples:
         raise ValueError(f"batch_size must lie in [1, {problem.n_samples}], got {batch_size}")
+    network, decay = with_decay(network, weight_decay)
     xp = namespace(problem.X)
     record_at = set(recorded_steps(steps, points))
     batches = None if batch_size is None else minibatches(problem.n_samples, batch_size, seed)
@@ -121,16 +127,16 @@ def gradient_descent(
                 chosen = xp.asarray(next(batches))
                 labels = xp.take(problem.Y, chosen, axis=0)
                 passed = forward(now, xp.take(problem.X, chosen, axis=0))
-            parameters = take_step(
-                parameters, update_directions(now, passed, problem.loss.derivative(passed.output, labels)), step_size
-            )
+            directions = update_directions(now, passed, problem.loss.derivative(passed.output, labels))
+            parameters = take_step(parameters, decayed(directions, parameters, decay), step_size)
             n_steps += 1
     return Trajectory(
         network=network,
         problem=problem,
         method="gd" if batch_size is None else "sgd",
         options={"steps": steps, "step_size": step_size, "points": points}
-        | ({} if batch_size is None else {"batch_size": batch_size, "seed": seed}),
+        | ({} if batch_size is None else {"batch_size": batch_size, "seed": seed})
+        | decay_option(decay),
         t=np.asarray(times),
         loss=np.asarray(losses),
         error=np.asarray(errors),

@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import reduce
+from typing import Any, NamedTuple
 
-from fa_theory.backend import Array, namespace
+import numpy as np
+
+from fa_theory.backend import Array, namespace, to_numpy
+from fa_theory.dynamics.decay import opposite
 from fa_theory.dynamics.passes import forward, gradients, inner, magnitudes, tangents, update_directions
 from fa_theory.model import Network, Parameters, Problem
+
+Host = np.ndarray[Any, Any]
+
+
+class NeuronSplit(NamedTuple):
+    """The components of each neuron of a layer: of row i of the weights and entry i of the bias, each (n_l,).
+
+    Attributes
+    ----------
+    gradient, feedback, alignment : array
+        |G_l[i]|^2, |F_l[i]|^2 and <G_l[i], F_l[i]>.
+    gradient_size, feedback_size : array
+        |G_l[i]|^2 and |F_l[i]|^2 with every term of G_l and F_l replaced by its absolute value; far above the first two
+        the terms have cancelled, and ratios with them are rounding.
+    """
+
+    gradient: Host
+    feedback: Host
+    alignment: Host
+    gradient_size: Host
+    feedback_size: Host
 
 
 class LayerSplit(NamedTuple):
@@ -20,15 +45,18 @@ class LayerSplit(NamedTuple):
         |F_l|^2.
     alignment : float
         <G_l, F_l> = 1/2 (|G_l|^2 + |F_l|^2 - |G_l - F_l|^2).
-    feedback_size : float
-        |F_l|^2 with every term of F_l replaced by its absolute value; far above `feedback`, the terms have cancelled
-        and ratios with `feedback` are rounding.
+    gradient_size, feedback_size : float
+        |G_l|^2 and |F_l|^2 with every term of G_l and F_l replaced by its absolute value.
+    neurons : NeuronSplit
+        The same for each neuron; they add up to the layer's.
     """
 
     gradient: float
     feedback: float
     alignment: float
+    gradient_size: float
     feedback_size: float
+    neurons: NeuronSplit
 
     @property
     def dominance(self) -> float | None:
@@ -85,20 +113,68 @@ def dissipation(network: Network, problem: Problem, slopes: tuple[Array, ...] | 
     errors = problem.loss.derivative(passed.output, problem.Y)
     directions = update_directions(network, passed, errors)
     slope = gradients(network, passed, errors)
-    velocity = Parameters(
-        tuple(-F for F in directions.weights), tuple(None if F is None else -F for F in directions.biases)
-    )
+    velocity = opposite(directions)
     rate = xp.sum(errors * tangents(network, passed, velocity)[-1]) / problem.n_samples
     feedback_size = magnitudes(network, passed, errors)
     gradient_size = magnitudes(network, passed, errors, of_gradients=True)
+    pairs = (
+        (slope, slope),
+        (directions, directions),
+        (slope, directions),
+        (gradient_size, gradient_size),
+        (feedback_size, feedback_size),
+    )
     layers = tuple(
-        LayerSplit(
-            float(inner(slope, slope, layer)),
-            float(inner(directions, directions, layer)),
-            float(inner(slope, directions, layer)),
-            float(inner(feedback_size, feedback_size, layer)),
+        LayerSplit._make(
+            [
+                *(float(inner(left, right, layer)) for left, right in pairs),
+                NeuronSplit._make(_rowwise_inner(left, right, layer) for left, right in pairs),
+            ]
         )
         for layer in range(network.depth)
     )
     size = sum(float(inner(gradient_size, feedback_size, layer)) for layer in range(network.depth))
     return Dissipation(float(rate), layers, size)
+
+
+def _rowwise_inner(left: Parameters, right: Parameters, layer: int) -> Host:
+    total = namespace(left.weights[layer]).sum(left.weights[layer] * right.weights[layer], axis=1)
+    one, other = left.biases[layer], right.biases[layer]
+    return to_numpy(total if one is None or other is None else total + one * other)
+
+
+class FeedbackCosine(NamedTuple):
+    """The cosine between a hidden layer's feedback and the transposed weights that it stands for.
+
+    Attributes
+    ----------
+    layer : float
+        Of the whole matrices in the Frobenius inner product; NaN where either is zero.
+    neurons : array, (n_l,)
+        Of M[i, :] and W[:, i] for each neuron.
+    """
+
+    layer: float
+    neurons: Host
+
+
+def feedback_cosines(network: Network) -> tuple[FeedbackCosine, ...]:
+    """Return the cosines between M_{l+1} and W_{l+1}^T for every hidden layer.
+
+    Direct feedback stands for W_{l+1}^T ... W_L^T, what backprop would apply to the error in a linear network; slopes
+    of the layers between are left out.
+    """
+    weights = [to_numpy(W) for W in network.weights]
+    cosines = []
+    for layer, (rule, matrix) in enumerate(zip(network.feedback, network.matrices(), strict=True)):
+        above = weights[layer + 1 :] if rule.direct else weights[layer + 1 : layer + 2]
+        M, true = to_numpy(matrix), reduce(np.matmul, [W.T for W in above])
+        products, sizes = np.sum(M * true, axis=1), (np.sum(M**2, axis=1) * np.sum(true**2, axis=1)) ** 0.5
+        whole = float(np.linalg.norm(M) * np.linalg.norm(true))
+        cosines.append(
+            FeedbackCosine(
+                float(np.sum(products)) / whole if whole > 0 else float("nan"),
+                np.divide(products, sizes, out=np.full(len(M), np.nan), where=sizes > 0),
+            )
+        )
+    return tuple(cosines)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fa_theory.backend import machine_epsilon, to_numpy
+from fa_theory.dynamics.decay import WeightDecay, decay_option, with_decay
 from fa_theory.dynamics.integrate import Integration, Progress
 from fa_theory.dynamics.passes import forward
 from fa_theory.dynamics.trajectory import Trajectory, recorded_times
@@ -25,6 +26,7 @@ def flow(
     time: float,
     points: int = 101,
     accuracy: float = 1e-8,
+    weight_decay: WeightDecay = 0.0,
     progress: Progress | None = None,
 ) -> Trajectory:
     """Integrate dW_l/dt = -F_l, db_l/dt = -E[delta_l] from 0 to `time`, in Filippov's sense where there are kinks.
@@ -44,6 +46,8 @@ def flow(
         The number of equally spaced recorded times, both ends included.
     accuracy : float
         The error in the loss to aim at, relative to the loss at the start.
+    weight_decay : number or sequence of numbers
+        lambda_l of every layer, or one for all: dW_l/dt = -F_l - lambda_l W_l, biases too.
     progress : callable, optional
         Called with the finished fraction of the present run.
 
@@ -53,6 +57,7 @@ def flow(
         If an argument is out of range.
     """
     times = recorded_times(time, points)
+    network, decay = with_decay(network, weight_decay)
     finest = 100 * machine_epsilon(problem.X)
     if not finest <= accuracy < 1:
         raise ValueError(f"accuracy must lie in [{finest:.2g}, 1) for {problem.X.dtype}, got {accuracy}")
@@ -62,9 +67,9 @@ def flow(
     while True:
         # a run that blows up overflows on its way to its outcome
         with np.errstate(over="ignore", invalid="ignore"):
-            loose = Integration(network, problem, tolerance, order=4).run(times, progress)
+            loose = Integration(network, problem, tolerance, order=4, decay=decay).run(times, progress)
             tolerance = max(tolerance / _TIGHTENING, finest / 10)
-            tight = Integration(network, problem, tolerance, order=5).run(times, progress)
+            tight = Integration(network, problem, tolerance, order=5, decay=decay).run(times, progress)
             kept = min(len(loose.states), len(tight.states))
             losses, error = _losses(network, problem, tight.states[:kept], loose.states[:kept])
         reached = bool(np.all(error <= allowed)) and tight.outcome == loose.outcome
@@ -81,7 +86,7 @@ def flow(
         network=network,
         problem=problem,
         method="flow",
-        options={"time": time, "points": points, "accuracy": accuracy, "tolerance": tolerance},
+        options={"time": time, "points": points, "accuracy": accuracy, "tolerance": tolerance} | decay_option(decay),
         t=np.asarray(times[:finite]),
         loss=losses[:finite],
         error=error[:finite],

@@ -74,6 +74,8 @@ class Integration:
         Relative tolerance of a step, in the root mean square over the weights.
     order : int
         5, or 4 to go on with the pair's embedded solution of order four.
+    decay : tuple of float
+        lambda_1, ..., lambda_L of weight decay; empty without it.
     states, slopes : list
         Parameters and phi' at the recorded times reached.
     events : list of Event
@@ -86,6 +88,7 @@ class Integration:
     problem: Problem
     tolerance: float
     order: int
+    decay: tuple[float, ...] = ()
     states: list[Parameters] = field(default_factory=list)
     slopes: list[tuple[Array, ...]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
@@ -125,7 +128,7 @@ class Integration:
             self.slopes.append(point.evaluation.passed.slopes)
 
     def _start(self, times: Sequence[float]) -> _Position:
-        regime, unique = starting_regime(self.network, self.problem)
+        regime, unique = starting_regime(self.network, self.problem, self.decay)
         start = flatten(self.network.parameters)
         kinks = touching_kinks(self.network, forward(self.network, self.problem.X)) if regime.sides else []
         y, time = start, 0.0
@@ -145,7 +148,7 @@ class Integration:
         return _Position(point, regime, time, self._first_step(y, point.velocity))
 
     def _record_unresolved_start(self) -> None:
-        regime, _ = starting_regime(self.network, self.problem)
+        regime, _ = starting_regime(self.network, self.problem, self.decay)
         evaluation = evaluate(self.network, self.problem, regime, regime.fractions, drift=False)
         self._record(Point(flatten(self.network.parameters), evaluation, flatten(evaluation.velocity)))
 

@@ -6,15 +6,20 @@ invariants; sign-FA's drifts in a step across a sign change.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 
 from fa_theory.backend import Array, machine_epsilon, namespace
+from fa_theory.dynamics.decay import WeightDecay, decay_option, decayed, with_decay
 from fa_theory.dynamics.integrate import Progress
 from fa_theory.dynamics.passes import forward, update_directions
 from fa_theory.dynamics.trajectory import BLOW_UP, Trajectory, flatten, unflatten
 from fa_theory.model import Network, Problem
+
+Field = Callable[[Array], Array]
 
 _ITERATIONS = 200
 _HALVINGS = 12
@@ -27,6 +32,7 @@ def implicit_midpoint(
     steps: int,
     step_size: float,
     points: int = 101,
+    weight_decay: WeightDecay = 0.0,
     progress: Progress | None = None,
 ) -> Trajectory:
     """Run the implicit midpoint rule y' = y + eta f((y + y') / 2) for the flow dW_l/dt = -F_l.
@@ -47,6 +53,8 @@ def implicit_midpoint(
         eta, positive and finite.
     points : int
         At most this many states are recorded.
+    weight_decay : number or sequence of numbers
+        lambda_l of every layer, or one for all: dW_l/dt = -F_l - lambda_l W_l, biases too.
     progress : callable, optional
         Called with the finished fraction.
 
@@ -61,10 +69,13 @@ def implicit_midpoint(
         raise ValueError(f"step_size must be a positive finite number, got {step_size}")
     if points < 2:
         raise ValueError(f"points must be at least 2, got {points}")
+    network, decay = with_decay(network, weight_decay)
+    velocity = partial(_velocity, network, problem, decay)
+    start = flatten(network.parameters)
     record_at = np.linspace(0, steps, min(points, steps + 1)).round().astype(int).tolist()
     # an iteration that diverges may overflow before it is given up
     with np.errstate(over="ignore", invalid="ignore"):
-        runs = [_run(network, problem, record_at, step_size / pieces, pieces, progress) for pieces in (2, 1)]
+        runs = [_run(velocity, start, record_at, step_size / pieces, pieces, progress) for pieces in (2, 1)]
     kept = min(len(states) for states, _ in runs)
     (fine, fine_outcome), (coarse, outcome) = runs
     if len(fine) < len(coarse):
@@ -79,7 +90,7 @@ def implicit_midpoint(
         network=network,
         problem=problem,
         method="midpoint",
-        options={"steps": steps, "step_size": step_size, "points": points},
+        options={"steps": steps, "step_size": step_size, "points": points} | decay_option(decay),
         t=np.asarray(record_at[:kept]) * step_size,
         loss=losses,
         error=4 / 3 * abs(losses - np.asarray(others)) + np.asarray(rounding),
@@ -93,13 +104,12 @@ def implicit_midpoint(
 
 
 def _run(
-    network: Network, problem: Problem, record_at: list[int], h: float, pieces: int, progress: Progress | None
+    velocity: Field, y: Array, record_at: list[int], h: float, pieces: int, progress: Progress | None
 ) -> tuple[list[Array], str]:
-    y = flatten(network.parameters)
     states = [y]
     for start, end in pairwise(record_at):
         for _ in range((end - start) * pieces):
-            reached = _step(network, problem, y, h, _HALVINGS)
+            reached = _step(velocity, y, h, _HALVINGS)
             if reached is None:
                 return states, "unsolved_step"
             y = reached
@@ -111,14 +121,14 @@ def _run(
     return states, "completed"
 
 
-def _step(network: Network, problem: Problem, y: Array, h: float, halvings: int) -> Array | None:
+def _step(velocity: Field, y: Array, h: float, halvings: int) -> Array | None:
     """Solve one midpoint step, in halves where it cannot be solved whole; None when that fails too."""
     middle = y
     xp = namespace(y)
     enough = 4 * machine_epsilon(y) * (1 + float(xp.max(abs(y))))
     change = float("inf")
     for _ in range(_ITERATIONS):
-        moved = y + h / 2 * _velocity(network, problem, middle)
+        moved = y + h / 2 * velocity(middle)
         before, change = change, float(xp.max(abs(moved - middle)))
         middle = moved
         if not change <= BLOW_UP:
@@ -127,11 +137,12 @@ def _step(network: Network, problem: Problem, y: Array, h: float, halvings: int)
             return 2 * middle - y
     if halvings == 0:
         return None
-    half = _step(network, problem, y, h / 2, halvings - 1)
-    return None if half is None else _step(network, problem, half, h / 2, halvings - 1)
+    half = _step(velocity, y, h / 2, halvings - 1)
+    return None if half is None else _step(velocity, half, h / 2, halvings - 1)
 
 
-def _velocity(network: Network, problem: Problem, y: Array) -> Array:
+def _velocity(network: Network, problem: Problem, decay: tuple[float, ...], y: Array) -> Array:
     now = network.with_parameters(unflatten(y, network.parameters))
     passed = forward(now, problem.X)
-    return -flatten(update_directions(now, passed, problem.loss.derivative(passed.output, problem.Y)))
+    directions = update_directions(now, passed, problem.loss.derivative(passed.output, problem.Y))
+    return -flatten(decayed(directions, now.parameters, decay))

@@ -51,7 +51,7 @@ def forward(network: Network, X: Array, slopes: tuple[Array, ...] | None = None)
         For a piecewise-linear activation: the slope theta_ij to use for every neuron and sample, h = theta z, instead
         of the one that the sign of z gives. The flow needs this at kinks and between events.
     """
-    weights, biases = network.parameters
+    weights, biases = network.weights, network.biases
     inputs, preactivations, used = [X], [], []
     for layer, (W, b) in enumerate(zip(weights, biases, strict=True)):
         z = _affine(inputs[-1], W, b)

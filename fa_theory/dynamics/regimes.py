@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fa_theory.backend import Array, machine_epsilon, namespace, to_numpy
+from fa_theory.dynamics.decay import decayed, opposite
 from fa_theory.dynamics.kinks import Kink
 from fa_theory.dynamics.passes import ForwardPass, forward, tangents, update_directions
 from fa_theory.model import Network, Parameters, Problem, SignFeedback
@@ -49,6 +50,8 @@ class Regime:
         Kinks that the solution slides on.
     fractions : array, (len(sliding),)
         Where between slope a (0) and slope 1 (1) each sliding kink was when the regime was made.
+    decay : tuple of float
+        lambda_1, ..., lambda_L of weight decay; empty without it.
     """
 
     slope: float
@@ -56,6 +59,7 @@ class Regime:
     signs: tuple[Host | None, ...]
     sliding: tuple[Kink, ...] = ()
     fractions: Host = field(default_factory=lambda: np.zeros(0))
+    decay: tuple[float, ...] = ()
     _placed: dict[Any, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     @cached_property
@@ -168,13 +172,11 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(network: Network, problem: Problem, regime: Regime, fractions: Host, *, drift: bool) -> Evaluation:
-    """Evaluate the flow dW_l/dt = -F_l under a regime with the sliding kinks at the given fractions."""
+    """Evaluate the flow dW_l/dt = -F_l, less lambda_l W_l under weight decay, with sliding kinks at given fractions."""
     passed = forward(network, problem.X, regime.slopes_in(problem.X, fractions))
     errors = problem.loss.derivative(passed.output, problem.Y)
     directions = update_directions(network, passed, errors, regime.matrices(network))
-    velocity = Parameters(
-        tuple(-F for F in directions.weights), tuple(None if F is None else -F for F in directions.biases)
-    )
+    velocity = opposite(decayed(directions, network.parameters, regime.decay))
     return Evaluation(velocity, passed, tangents(network, passed, velocity) if drift else None, fractions)
 
 
@@ -249,7 +251,7 @@ def _kink_rates(regime: Regime, evaluation: Evaluation) -> Host:
     return at_kinks(regime.sliding, evaluation.drift)
 
 
-def starting_regime(network: Network, problem: Problem) -> tuple[Regime, bool]:
+def starting_regime(network: Network, problem: Problem, decay: tuple[float, ...] = ()) -> tuple[Regime, bool]:
     """Return the regime that the network's state is in, kinks not yet resolved, and whether all signs are determined.
 
     On a kink the side is the left one. A sign-FA weight that is zero takes the sign of its own velocity, which does
@@ -265,7 +267,7 @@ def starting_regime(network: Network, problem: Problem) -> tuple[Regime, bool]:
         np.sign(to_numpy(W)) if isinstance(rule, SignFeedback) else None
         for rule, W in zip(network.feedback, network.weights[1:], strict=True)
     )
-    regime = Regime(slope, sides, signs)
+    regime = Regime(slope, sides, signs, decay=decay)
     determined = True
     for layer in range(network.depth - 2, -1, -1):
         sign = regime.signs[layer]

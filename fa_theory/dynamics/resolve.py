@@ -128,7 +128,7 @@ def _still(network: Network, problem: Problem, regime: Regime) -> tuple[Host, Ho
         assert evaluation.drift is not None
         limits: list[Host] = []
         for layer, W in enumerate(network.weights[:-1]):
-            fastest = max(_largest(part) for part in (each[layer] for each in evaluation.velocity))
+            fastest = max(_largest(part[layer]) for part in evaluation.velocity[:2])
             h = to_numpy(evaluation.passed.inputs[layer])
             constant = network.biases[layer] is not None
             limit = 32 * eps * fastest * (np.sum(abs(h), axis=1, keepdims=True) + constant)

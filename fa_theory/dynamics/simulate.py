@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from fa_theory.backend import require_same_kind
+from fa_theory.dynamics.decay import WeightDecay
 from fa_theory.dynamics.discrete import gradient_descent
 from fa_theory.dynamics.flow import flow
 from fa_theory.dynamics.integrate import Progress
@@ -28,6 +31,7 @@ def simulate(
     seed: int = 0,
     points: int = 101,
     accuracy: float = 1e-8,
+    weight_decay: WeightDecay = 0.0,
     progress: Progress | None = None,
 ) -> Trajectory:
     """Run a learning rule from a network on a problem.
@@ -44,6 +48,9 @@ def simulate(
         As said under `method`.
     points : int
         How many times are recorded.
+    weight_decay : number or sequence of numbers
+        lambda_l >= 0 of every layer, or one for all: dW_l/dt = -F_l - lambda_l W_l, biases too, and the same in steps.
+        adaFA's B decays at the rate of the weights W_{l+1} that it stands for.
     progress : callable, optional
         Called with the finished fraction of the present run.
 
@@ -55,10 +62,11 @@ def simulate(
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     check_fit(network, problem)
+    common: dict[str, Any] = {"points": points, "weight_decay": weight_decay, "progress": progress}
     if method == "flow":
-        return flow(network, problem, time=time, points=points, accuracy=accuracy, progress=progress)
+        return flow(network, problem, time=time, accuracy=accuracy, **common)
     if method == "midpoint":
-        return implicit_midpoint(network, problem, steps=steps, step_size=step_size, points=points, progress=progress)
+        return implicit_midpoint(network, problem, steps=steps, step_size=step_size, **common)
     if method == "sgd" and batch_size is None:
         batch_size = max(1, problem.n_samples // 10)
     return gradient_descent(
@@ -68,8 +76,7 @@ def simulate(
         step_size=step_size,
         batch_size=batch_size if method == "sgd" else None,
         seed=seed,
-        points=points,
-        progress=progress,
+        **common,
     )
 
 

@@ -114,6 +114,11 @@ class Trajectory:
         """Whether the solution is unique as far as the run could see."""
         return all(event.unique for event in self.events)
 
+    @property
+    def weight_decay(self) -> tuple[float, ...]:
+        """lambda_1, ..., lambda_L; empty where there was no weight decay."""
+        return tuple(self.options.get("weight_decay", ()))
+
     def network_at(self, index: int) -> Network:
         """Return the network at the recorded time of that index."""
         return self.network.with_parameters(self.states[index])
@@ -144,9 +149,9 @@ class Trajectory:
 
 
 def flatten(parameters: Parameters) -> Array:
-    """Concatenate all weights, then all biases, to one vector."""
+    """Concatenate all weights, then all biases, then all shares, to one vector."""
     xp = namespace(parameters.weights[0])
-    parts = [*parameters.weights, *(b for b in parameters.biases if b is not None)]
+    parts = [*parameters.weights, *(b for b in parameters.biases if b is not None), *parameters.shares]
     return xp.concat([xp.reshape(part, (-1,)) for part in parts])
 
 
@@ -163,7 +168,8 @@ def unflatten(vector: Array, like: Parameters) -> Parameters:
         return piece
 
     weights = tuple(take(W) for W in like.weights)
-    return Parameters(weights, tuple(None if b is None else take(b) for b in like.biases))
+    biases = tuple(None if b is None else take(b) for b in like.biases)
+    return Parameters(weights, biases, tuple(take(share) for share in like.shares))
 
 
 def recorded_times(time: float, points: int) -> Sequence[float]:

@@ -20,12 +20,12 @@ from fa_theory.model import (
 
 
 def exact_array(array: Array) -> np.ndarray[Any, Any]:
-    """Return the array with every float replaced by the rational (python-flint ``fmpq``) that it is."""
-    if is_exact(array):
+    """Return the array with every float or other rational replaced by the python-flint ``fmpq`` that it is."""
+    entries = to_numpy(array).ravel().tolist()
+    if is_exact(array) and all(type(entry).__name__ == "fmpq" for entry in entries):
         return np.asarray(array)
-    host = to_numpy(array).astype(float)
-    rationals = np.empty(host.shape, dtype=object)
-    rationals.ravel()[:] = [exact_number(value) for value in host.ravel().tolist()]
+    rationals = np.empty(array.shape, dtype=object)
+    rationals.ravel()[:] = [exact_number(value) for value in entries]
     return rationals
 
 
@@ -36,11 +36,24 @@ def nearest_floats(rationals: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.asarray(floats).reshape(rationals.shape)
 
 
-def exact_number(value: float) -> Any:
-    """Return the rational (python-flint ``fmpq``) that a float is."""
+def exact_number(value: Any) -> Any:
+    """Return the rational (python-flint ``fmpq``) that a float or a rational of another type is."""
     from flint import fmpq  # python-flint takes a tenth of a second to import, and few commands need it
 
-    return fmpq(*value.as_integer_ratio())
+    return value if isinstance(value, fmpq) else fmpq(*value.as_integer_ratio())
+
+
+def exact_rank(array: Array) -> int:
+    """Return the rank of a matrix over the rationals; of floats, that of the rational matrix that they are."""
+    return int(exact_matrix(array).rank())
+
+
+def exact_matrix(array: Array) -> Any:
+    """Return a matrix as python-flint's ``fmpq_mat``; floats are the rationals that they are."""
+    from flint import fmpq_mat
+
+    rows, columns = array.shape
+    return fmpq_mat(rows, columns, exact_array(array).ravel().tolist())
 
 
 def exact_network(network: Network) -> Network:
@@ -72,7 +85,8 @@ def _exact_rule(rule: FeedbackRule) -> FeedbackRule:
             return DirectFeedback(exact_array(rule.B))
         case AdaptiveFeedback():
             kappa = exact_number(float(rule.kappa))
-            return AdaptiveFeedback(kappa, exact_array(rule.B_start), exact_array(rule.W_start))
+            share = exact_number(float(rule.share))
+            return AdaptiveFeedback(kappa, exact_array(rule.B_start), exact_array(rule.W_start), share)
         case Backprop() | SignFeedback():
             return rule
     raise ValueError(f"the rule {rule.name!r} is a user's own, which may not be rational")

@@ -9,7 +9,7 @@ M[i, :] = grad Psi_i. This pair is all that the theory needs to know of a rule (
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -123,7 +123,8 @@ class SignFeedback:
 class AdaptiveFeedback:
     """adaFA(kappa): M = B(t) with dB/dt = kappa (dW/dt)^T, so B = kappa W^T + D with D constant.
 
-    Psi_i = kappa/2 |W[:, i]|^2 + <D[i, :], W[:, i]>. kappa = 0 is FA.
+    Psi_i = kappa/2 |W[:, i]|^2 + <D[i, :], W[:, i]>. kappa = 0 is FA. Under weight decay B decays at the rate of W:
+    dW/dt = -F - lambda W and dB/dt = -kappa F^T - lambda B leave D a share exp(-lambda t) of what it was.
 
     Attributes
     ----------
@@ -133,11 +134,14 @@ class AdaptiveFeedback:
         The feedback B(0).
     W_start : array, (n_{l+1}, n_l)
         The weight W(0) at which the feedback is B(0).
+    share : float
+        Which part of D weight decay has left; 1 without it.
     """
 
     kappa: Any
     B_start: Array
     W_start: Array
+    share: Any = 1
     direct: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -158,11 +162,14 @@ class AdaptiveFeedback:
 
     @property
     def D(self) -> Array:
-        """The constant B(0) - kappa W(0)^T."""
-        return self.B_start - number_like(self.kappa, self.W_start) * self.W_start.T
+        """B(0) - kappa W(0)^T, which is constant but for weight decay."""
+        start = self.B_start - number_like(self.kappa, self.W_start) * self.W_start.T
+        return start if self.share == 1 else number_like(self.share, start) * start
 
     def matrix(self, weight: Array) -> Array:
-        """Return B = B(0) + kappa (W - W(0))^T."""
+        """Return B = B(0) + kappa (W - W(0))^T, or kappa W^T + D where weight decay has changed D."""
+        if self.share != 1:
+            return number_like(self.kappa, weight) * weight.T + self.D
         return self.B_start + number_like(self.kappa, weight) * (weight - self.W_start).T
 
     def potential(self, weight: Array) -> Array:
@@ -340,6 +347,13 @@ def as_rules(feedback: Any, weights: Sequence[Array]) -> tuple[FeedbackRule, ...
         each if _is_rule(each) else FeedbackAlignment(floating(f"B{layer}", each, 2, like=weights[0]))
         for layer, each in enumerate(feedback, start=2)
     )
+
+
+def with_share(rule: FeedbackRule, share: Array) -> FeedbackRule:
+    """Return adaFA with the given share, an array (1,), of its D left by weight decay; other rules as they are."""
+    if not isinstance(rule, AdaptiveFeedback):
+        return rule
+    return replace(rule, share=share[0] if is_exact(share) else float(share[0]))
 
 
 def _is_rule(candidate: Any) -> bool:

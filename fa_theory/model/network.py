@@ -7,14 +7,19 @@ from typing import Any, NamedTuple
 
 from fa_theory.backend import Array, floating, is_exact, namespace, require_same_kind
 from fa_theory.model.activations import Activation, as_activation
-from fa_theory.model.feedback import FeedbackRule, as_rules
+from fa_theory.model.feedback import FeedbackRule, as_rules, with_share
 
 
 class Parameters(NamedTuple):
-    """What is trained: weights W_1, ..., W_L of shapes (n_l, n_{l-1}) and biases b_l, (n_l,), or None."""
+    """What changes: weights W_1, ..., W_L of shapes (n_l, n_{l-1}), biases b_l, (n_l,), or None, and shares.
+
+    `shares` is empty but under weight decay with adaFA, where it holds an array (1,) for each hidden layer: which part
+    of adaFA's D = B - kappa W^T the decay of B has left.
+    """
 
     weights: tuple[Array, ...]
     biases: tuple[Array | None, ...]
+    shares: tuple[Array, ...] = ()
 
 
 class Network:
@@ -81,6 +86,10 @@ class Network:
         """Return the same network at other weights and biases of the same shapes (not validated again)."""
         copy = object.__new__(type(self))
         copy.parameters, copy.activation, copy.feedback = parameters, self.activation, self.feedback
+        if parameters.shares:
+            copy.feedback = tuple(
+                with_share(rule, share) for rule, share in zip(self.feedback, parameters.shares, strict=True)
+            )
         return copy
 
     @property
@@ -139,7 +148,7 @@ def _listed(name: str, given: Any) -> list[Any]:
 
 def _check_fit(parameters: Parameters) -> None:
     weights = parameters.weights
-    for layer, (W, b) in enumerate(zip(*parameters, strict=True), start=1):
+    for layer, (W, b) in enumerate(zip(weights, parameters.biases, strict=True), start=1):
         if 0 in W.shape:
             raise ValueError(f"W{layer} must not be empty, got shape {tuple(W.shape)}")
         if layer > 1 and W.shape[1] != weights[layer - 2].shape[0]:

@@ -7,23 +7,49 @@ citations and unchecked steps that it rests on. What a derivation concludes cann
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from fa_theory.symbolic.equality import equal, is_matrix, is_nonnegative, is_positive, rules_from
-from fa_theory.symbolic.facts import Claim, Fact, claim, substituted
-from fa_theory.symbolic.rates import MatrixRate, Rate
+from fa_theory.symbolic.facts import Claim, Fact, Premise, claim, put_in, substituted
+from fa_theory.symbolic.inference import (
+    StepFailed,
+    equation,
+    inequality,
+    multiplied,
+    require_defined,
+    resting_on,
+    summed,
+)
+from fa_theory.symbolic.premises import establishing, inductive, instance
+from fa_theory.symbolic.rates import MatrixRate, Rate, rate
+from fa_theory.symbolic.scope import letters, named
+from fa_theory.symbolic.sums import canonical
+from fa_theory.symbolic.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from fa_theory.symbolic.proof import Proof
 
-KINDS = ("assumption", "definition", "identity", "inequality", "sum", "lemma", "constant", "cited", "by hand")
+KINDS = (
+    "assumption",
+    "definition",
+    "identity",
+    "inequality",
+    "sum",
+    "lemma",
+    "induction",
+    "constant",
+    "monotone",
+    "cited",
+    "by hand",
+)
 
-
-class StepFailed(Exception):  # noqa: N818 - the name says what happened
-    """A step that the machine could not check."""
+SLACKS = "the difference is a sum of terms that are not negative"
+CONSTANT = "constancy: an absolutely continuous function with zero derivative almost everywhere is constant"
+MONOTONE = (
+    "monotonicity: an absolutely continuous function whose derivative is <= 0 almost everywhere does not increase"
+)
 
 
 @dataclass(frozen=True)
@@ -60,9 +86,8 @@ class Derivation:
     def __init__(self, assumptions: Mapping[str, str]) -> None:
         self.assumptions = dict(assumptions)
         self.steps: list[Step] = []
-        self.given_facts: dict[str, list[Fact]] = {}
-        self.introduced: set[Any] = set()
-        self._seen: set[Any] = set()
+        self.vocabulary = Vocabulary()
+        self._stated: dict[Premise, Fact] = {}
 
     def given(self, key: str, lhs: Any, relation: str, rhs: Any, *, schematic: Sequence[Any] = ()) -> Fact:
         """State what a declared assumption says in symbols.
@@ -83,23 +108,29 @@ class Derivation:
         """
         if key not in self.assumptions:
             raise StepFailed(f"{key!r} is not among the assumptions: {', '.join(self.assumptions) or 'none'}")
-        fact = Fact(claim(lhs, relation, rhs), frozenset({key}), schematic=frozenset(schematic))
-        self.given_facts.setdefault(key, []).append(fact)
+        claimed = claim(lhs, relation, rhs)
+        if isinstance(claimed.lhs, Rate) and canonical(claimed.lhs) == 0 != claimed.rhs:
+            raise StepFailed(f"{key!r}: {claimed.lhs.arg} is constant in time, its rate cannot be {claimed.rhs}")
+        premise = Premise(key, claimed, frozenset(schematic))
+        if premise in self._stated:
+            return self._stated[premise]
+        fact = Fact(claimed, frozenset({premise}), schematic=premise.schematic)
+        self._stated[premise] = fact
         return self._record(self.assumptions[key], "assumption", fact, "assumed")
 
     def define(self, name: str, symbol: Any, expression: Any) -> Fact:
-        """Name an expression by a symbol (plain, indexed or a matrix) that has not occurred before.
+        """Name an expression by a symbol (plain, indexed, a matrix or a function of time) that has not occurred before.
+
+        A plain symbol that names something that may move in time cannot be differentiated.
 
         Raises
         ------
         StepFailed
-            If the symbol occurs in an earlier step or in the expression itself.
+            If the symbol occurs in an earlier step or in the expression itself, or lacks an index of the expression.
         """
-        key = symbol.base if isinstance(symbol, sp.Indexed) else symbol
         expression = sp.sympify(expression)
-        if key in self._seen or key in _atoms(expression):
-            raise StepFailed(f"{name}: {key} has a meaning already and cannot be defined")
-        self.introduced.add(key)
+        require_defined(name, [expression], [])
+        self.vocabulary.name_moving(self.vocabulary.new(name, symbol, expression), expression)
         return self._record(name, "definition", Fact(claim(symbol, "=", expression)), "definition")
 
     def equal(
@@ -123,17 +154,7 @@ class Derivation:
         StepFailed
             If the normal forms differ.
         """
-        claimed = claim(lhs, "=", rhs)
-        entries = [entry if isinstance(entry, tuple) else (sp.S.One, entry) for entry in because]
-        for _, fact in entries:
-            if fact.claim.relation != "=":
-                raise StepFailed(f"{name}: only equations show an equation, got {fact.claim}")
-        difference = claimed.lhs - sum(
-            (multiplier * (fact.claim.lhs - fact.claim.rhs) for multiplier, fact in entries), start=claimed.rhs
-        )
-        zero = sp.ZeroMatrix(*claimed.lhs.shape) if is_matrix(claimed.lhs) else sp.S.Zero
-        _require(equal(difference, zero, _rules(using)), name, claimed)
-        fact = _resting_on(claimed, [*using, *(fact for _, fact in entries)])
+        fact = equation(name, claim(lhs, "=", rhs), because, using)
         return self._record(name, "identity", fact, why or "both sides have the same normal form")
 
     def at_most(
@@ -148,6 +169,7 @@ class Derivation:
         because : sequence
             Each entry is a fact a <= b (its slack b - a), a pair (multiplier, fact) with a multiplier that is
             shown to be >= 0 (of any sign for an equation), or an expression that is shown to be >= 0, such as a square.
+            A multiplier may be a fact c <= d itself, which shows that d - c is >= 0.
         using : sequence of Fact
             Equations to rewrite with.
         why : str
@@ -158,53 +180,41 @@ class Derivation:
         StepFailed
             If a multiplier or expression is not shown to be >= 0, or the slacks do not add up.
         """
-        return self._inequality(name, claim(lhs, "<=", rhs), because, using, why)
+        fact = inequality(name, claim(lhs, "<=", rhs), because, using)
+        return self._record(name, "inequality", fact, why or SLACKS)
 
     def less(
         self, name: str, lhs: Any, rhs: Any, *, because: Sequence[Any] = (), using: Sequence[Fact] = (), why: str = ""
     ) -> Fact:
         """Check lhs < rhs as in `at_most`; one entry must be strictly positive."""
-        return self._inequality(name, claim(lhs, "<", rhs), because, using, why)
-
-    def _inequality(self, name: str, claimed: Claim, because: Sequence[Any], using: Sequence[Fact], why: str) -> Fact:
-        slack, facts, strict = sp.S.Zero, list(using), False
-        for entry in because:
-            multiplier, fact = entry if isinstance(entry, tuple) else (1, entry)
-            if isinstance(fact, Fact):
-                equation = fact.claim.relation == "="
-                if not equation and not is_nonnegative(multiplier):
-                    raise StepFailed(f"{name}: the multiplier {multiplier} is not shown to be >= 0")
-                slack += sp.sympify(multiplier) * (fact.claim.rhs - fact.claim.lhs)
-                strict = strict or (fact.claim.relation == "<" and is_positive(multiplier))
-                facts.append(fact)
-            else:
-                if not is_nonnegative(sp.sympify(multiplier) * sp.sympify(fact)):
-                    raise StepFailed(f"{name}: {fact} is not shown to be >= 0")
-                slack += sp.sympify(multiplier) * sp.sympify(fact)
-                strict = strict or is_positive(sp.sympify(multiplier) * sp.sympify(fact))
-        if claimed.relation == "<" and not strict:
-            raise StepFailed(f"{name}: nothing in it is shown to be strictly positive")
-        _require(equal(claimed.rhs - claimed.lhs, slack, _rules(using)), name, claimed)
-        fact = _resting_on(claimed, facts)
-        return self._record(name, "inequality", fact, why or "the difference is a sum of terms that are not negative")
+        fact = inequality(name, claim(lhs, "<", rhs), because, using)
+        return self._record(name, "inequality", fact, why or SLACKS)
 
     def sum_over(self, name: str, fact: Fact, *limits: tuple[Any, Any, Any], why: str = "") -> Fact:
         """Add up a fact that holds for every value of an index: a_i <= b_i gives sum a_i <= sum b_i."""
-        lhs, relation, rhs = fact.claim
-        if relation == "<":
-            relation = "<="
-        summed = claim(sp.Sum(lhs, *limits), relation, sp.Sum(rhs, *limits))
-        return self._record(name, "sum", _resting_on(summed, [fact]), why or "summed over the index")
+        return self._record(name, "sum", summed(name, fact, limits), why or "summed over the index")
 
     def times(self, name: str, multiplier: Any, fact: Fact, *, why: str = "") -> Fact:
-        """Multiply a fact by an expression that is shown to be >= 0 (of any sign for an equation)."""
+        """Multiply a fact by what is shown to be >= 0: an expression, or the slack of another fact.
+
+        An equation may be multiplied by any expression.
+        """
+        kind = "identity" if fact.claim.relation == "=" else "inequality"
+        return self._record(name, kind, multiplied(name, multiplier, fact), why or "multiplied")
+
+    def reciprocal(self, name: str, fact: Fact, *, why: str = "") -> Fact:
+        """From 0 < c conclude 0 < 1/c.
+
+        Raises
+        ------
+        StepFailed
+            If the fact is not of that form.
+        """
         lhs, relation, rhs = fact.claim
-        if relation != "=" and not is_nonnegative(multiplier):
-            raise StepFailed(f"{name}: the multiplier {multiplier} is not shown to be >= 0")
-        kept = relation if relation != "<" or is_positive(multiplier) else "<="
-        scaled = claim(multiplier * lhs, kept, multiplier * rhs)
-        kind = "identity" if relation == "=" else "inequality"
-        return self._record(name, kind, _resting_on(scaled, [fact]), why or "multiplied")
+        if relation != "<" or lhs != 0:
+            raise StepFailed(f"{name}: not of the form 0 < c: {fact.claim}")
+        inverse = resting_on(claim(0, "<", 1 / rhs), [fact])
+        return self._record(name, "inequality", inverse, why or "the reciprocal of a positive number is positive")
 
     def constant(self, name: str, fact: Fact, value: Any) -> Fact:
         """From d/dt Q = 0 conclude Q = value at all times, `value` a new symbol for what Q is at the start.
@@ -212,20 +222,42 @@ class Derivation:
         Raises
         ------
         StepFailed
-            If the fact is not of the form rate(Q) = 0, or the symbol has a meaning already.
+            If the fact is not of the form rate(Q) = 0, or the symbol has a meaning already or lacks an index of Q.
         """
         lhs, relation, rhs = fact.claim
         zero = isinstance(rhs, sp.ZeroMatrix) or rhs == 0
         if relation != "=" or not zero or not isinstance(lhs, Rate | MatrixRate):
             raise StepFailed(f"{name}: not of the form rate(Q) = 0: {fact.claim}")
-        key = value.base if isinstance(value, sp.Indexed) else value
-        if key in self._seen or key in _atoms(lhs):
-            raise StepFailed(f"{name}: {key} has a meaning already and cannot stand for the value at the start")
-        self.introduced.add(key)
-        conserved = _resting_on(claim(lhs.args[0], "=", value), [fact])
-        cited = frozenset({*conserved.cites, "constancy: a differentiable function with zero derivative is constant"})
-        conserved = Fact(conserved.claim, conserved.assumptions, conserved.by_hand, cited)
+        self.vocabulary.still.add(self.vocabulary.new(name, value, lhs.args[0]))
+        conserved = resting_on(claim(lhs.args[0], "=", value), [fact])
+        cited = frozenset({*conserved.cites, CONSTANT})
+        conserved = replace(conserved, cites=cited, schematic=frozenset())
         return self._record(name, "constant", conserved, "its rate of change is zero")
+
+    def monotone(self, name: str, fact: Fact, value: Any) -> Fact:
+        """From d/dt Q <= 0 conclude Q <= value at all times, from 0 <= d/dt Q the opposite; `value` as in `constant`.
+
+        Raises
+        ------
+        StepFailed
+            If the fact is not of that form, or the symbol has a meaning already or lacks an index of Q.
+        """
+        lhs, relation, rhs = fact.claim
+        falls, rises = isinstance(lhs, Rate) and rhs == 0, isinstance(rhs, Rate) and lhs == 0
+        if relation == "=" or not (falls or rises):
+            raise StepFailed(f"{name}: not of the form rate(Q) <= 0 or 0 <= rate(Q): {fact.claim}")
+        quantity = (lhs if falls else rhs).args[0]
+        self.vocabulary.still.add(self.vocabulary.new(name, value, quantity))
+        bound = resting_on(claim(quantity, "<=", value) if falls else claim(value, "<=", quantity), [fact])
+        bound = replace(bound, cites=bound.cites | {MONOTONE}, schematic=frozenset())
+        return self._record(name, "monotone", bound, "its rate of change keeps its sign")
+
+    def differentiated(self, name: str, fact: Fact) -> Fact:
+        """From lhs = rhs at all times conclude d/dt lhs = d/dt rhs."""
+        if fact.claim.relation != "=":
+            raise StepFailed(f"{name}: only equations can be differentiated, got {fact.claim}")
+        moved = claim(rate(fact.claim.lhs), "=", rate(fact.claim.rhs))
+        return self._record(name, "identity", resting_on(moved, [fact]), "both sides are equal at all times")
 
     def apply(
         self,
@@ -256,110 +288,144 @@ class Derivation:
         Raises
         ------
         StepFailed
-            If the lemma fails, a hypothesis is not what the fact given for it says, or an assumption is undeclared.
+            If the lemma fails, a hypothesis is not what the fact given for it says, an assumption is undeclared, or
+            a value moves in time where the lemma needs a constant.
         """
         name = name or lemma.title
         theorem = lemma.theorem()
+        self.vocabulary.require_constancy(name, theorem.vocabulary, at)
         established = {
             key: (facts,) if isinstance(facts, Fact) else tuple(facts) for key, facts in (given or {}).items()
         }
-        source = theorem.conclusions[conclusion]
-        unknown = established.keys() - theorem.hypotheses.keys()
+        unknown = established.keys() - lemma.assumptions.keys()
         if unknown:
             raise StepFailed(f"{name}: {lemma.id} has no assumption {', '.join(sorted(unknown))}")
-        self._introduce(name, theorem.introduced & (_atoms(source.claim.lhs) | _atoms(source.claim.rhs)), at)
-        premises: list[Fact] = []
-        inherited: set[str] = set()
-        for key in source.assumptions:
-            if key not in established:
-                if key not in self.assumptions:
-                    raise StepFailed(f"{name}: {lemma.id} assumes {key!r}, which is neither given nor declared")
-                inherited.add(key)
-                continue
-            required = [substituted(each.claim, at) for each in theorem.hypotheses[key]]
-            if len(required) != len(established[key]):
-                raise StepFailed(
-                    f"{name}: {lemma.id} says {len(required)} things about {key!r}, got {len(established[key])}"
-                )
-            for needed, fact in zip(required, established[key], strict=True):
-                _require_same(f"{name}: hypothesis {key!r}", needed, fact)
-                premises.append(fact)
-        fact = _resting_on(substituted(source.claim, at), premises)
-        fact = Fact(
-            fact.claim,
-            fact.assumptions | inherited,
-            fact.by_hand | source.by_hand,
-            fact.cites | source.cites,
-            fact.schematic,
-        )
+        source = theorem.conclusions[conclusion]
+        claims = [source.claim, *(premise.claim for premise in source.premises)]
+        used = set().union(*(letters(each.lhs) | letters(each.rhs) for each in claims))
+        try:
+            self.vocabulary.adopt(name, theorem.vocabulary, used, at)
+            concluded = substituted(source.claim, at)
+            needed = [instance(each, at) for each in sorted(source.premises, key=str)]
+            premises = [
+                establishing(each, established[each.key]) if each.key in established else self._assumed(each)
+                for each in needed
+            ]
+        except (ValueError, TypeError) as wrong:
+            raise StepFailed(f"{name}, by {lemma.id}: {wrong}") from wrong
+        require_defined(name, put_in(claims, at), premises)
+        fact = resting_on(concluded, premises)
+        fact = replace(fact, by_hand=fact.by_hand | source.by_hand, cites=fact.cites | source.cites)
         return self._record(name, "lemma", fact, why or f"{lemma.id}")
 
-    def _introduce(self, name: str, symbols: set[Any], at: Mapping[Any, Any]) -> None:
-        """Require that what a lemma has defined itself gets a symbol that has no meaning here yet."""
-        for symbol in symbols:
-            value = at.get(symbol, symbol)
-            if not isinstance(value, sp.Symbol | sp.MatrixSymbol | sp.IndexedBase) or value in self._seen:
-                raise StepFailed(
-                    f"{name}: {symbol} is defined by the lemma; a new symbol must stand for it, got {value}"
-                )
-            self.introduced.add(value)
+    def induct(
+        self,
+        step: Proof,
+        counter: sp.Symbol,
+        base: Sequence[Fact],
+        given: Mapping[str, Sequence[Fact]] | None = None,
+        *,
+        key: str = "induction hypothesis",
+        name: str = "",
+    ) -> list[Fact]:
+        """Conclude for every counter >= 0 what a proof assumes at the counter and concludes at counter + 1.
 
-    def cite(self, name: str, lhs: Any, relation: str, rhs: Any, *, theorem: str, using: Sequence[Fact] = ()) -> Fact:
-        """Take a claim from a named textbook theorem; it is listed among the citations."""
-        fact = _resting_on(claim(lhs, relation, rhs), using)
-        fact = Fact(fact.claim, fact.assumptions, fact.by_hand, fact.cites | {theorem})
-        return self._record(name, "cited", fact, theorem)
+        Parameters
+        ----------
+        step : Proof
+            The step: whatever it assumes under `key` it concludes with counter + 1 in place of the counter.
+        counter : Symbol
+            An integer symbol >= 0 about which nothing else is assumed.
+        base : sequence of Fact
+            What is assumed under `key`, at 0.
+        given : mapping of str to sequence of Fact
+            As in `apply`, for its other assumptions.
+        key : str
+            The key of the induction hypothesis.
+        name : str
+            For the reader; by default the step's title.
+
+        Raises
+        ------
+        StepFailed
+            If the step is none, or the base or another hypothesis is not established.
+        """
+        name, established = name or step.title, dict(given or {})
+        try:
+            hypotheses, starts, others, sources = inductive(step.theorem(), key, counter)
+            premises = [establishing(each, base) for each in starts]
+            premises += [
+                establishing(each, established[each.key]) if each.key in established else self._assumed(each)
+                for each in others
+            ]
+        except ValueError as wrong:
+            raise StepFailed(f"{name}, by {step.id}: {wrong}") from wrong
+        facts = []
+        for hypothesis in hypotheses:
+            fact = resting_on(hypothesis.claim, premises)
+            fact = replace(
+                fact,
+                by_hand=fact.by_hand.union(*(each.by_hand for each in sources)),
+                cites=fact.cites.union(*(each.cites for each in sources)),
+                schematic=frozenset({counter}),
+            )
+            facts.append(self._record(name, "induction", fact, f"induction over {counter}, with the step {step.id}"))
+        return facts
+
+    def _assumed(self, premise: Premise) -> Fact:
+        """Assume here what a lemma assumes, under the same key."""
+        return self.given(premise.key, *premise.claim, schematic=tuple(premise.schematic))
+
+    def cite(
+        self,
+        name: str,
+        lhs: Any,
+        relation: str,
+        rhs: Any,
+        *,
+        theorem: str,
+        using: Sequence[Fact] = (),
+        introduces: Sequence[Any] = (),
+        universal: bool = False,
+    ) -> Fact:
+        """Take a claim from a named textbook theorem; it is listed among the citations.
+
+        Parameters
+        ----------
+        name, lhs, relation, rhs
+            The claim.
+        theorem : str
+            The theorem's name and what it says, in one line.
+        using : sequence of Fact
+            What the theorem assumes. Every symbol of the claim must occur there, or be introduced.
+        introduces : sequence
+            New symbols that stand for what the theorem says there is.
+        universal : bool
+            Whether the claim is true for every value of its symbols, so that nothing need tie them to anything.
+
+        Raises
+        ------
+        StepFailed
+            If a symbol of the claim is tied to nothing, or one that is introduced has a meaning already.
+        """
+        cited = resting_on(claim(lhs, relation, rhs), using)
+        for symbol in introduces:
+            self.vocabulary.new(name, symbol, sp.S.Zero)
+        new = {each.base if isinstance(each, sp.Indexed) else each for each in introduces}
+        told = new.union(*(named(side) for each in using for side in (each.claim.lhs, each.claim.rhs)))
+        loose = (named(cited.claim.lhs) | named(cited.claim.rhs)) - told
+        if loose and not universal:
+            raise StepFailed(f"{name}: nothing that is used says what {', '.join(sorted(map(str, loose)))} stands for")
+        cited = replace(cited, cites=cited.cites | {theorem}, schematic=frozenset())
+        return self._record(name, "cited", cited, theorem)
 
     def by_hand(self, name: str, lhs: Any, relation: str, rhs: Any, *, why: str, using: Sequence[Fact] = ()) -> Fact:
         """Accept a claim that no machine has checked; it is listed as what is left by hand."""
-        fact = _resting_on(claim(lhs, relation, rhs), using)
-        fact = Fact(fact.claim, fact.assumptions, fact.by_hand | {name}, fact.cites)
+        fact = resting_on(claim(lhs, relation, rhs), using)
+        fact = replace(fact, by_hand=fact.by_hand | {name}, schematic=frozenset())
         return self._record(name, "by hand", fact, why)
 
     def _record(self, name: str, kind: str, fact: Fact, why: str) -> Fact:
-        self._seen |= _atoms(fact.claim.lhs) | _atoms(fact.claim.rhs)
+        self.vocabulary.use(name, fact.claim)
         self.steps.append(Step(name, kind, fact.claim, why))
         return fact
-
-
-def _atoms(expression: Any) -> set[Any]:
-    return set(expression.atoms(sp.Symbol, sp.MatrixSymbol, sp.IndexedBase)) | {
-        each.func for each in expression.atoms(sp.Function)
-    }
-
-
-def _rules(using: Sequence[Fact]) -> Any:
-    for fact in using:
-        if fact.claim.relation != "=":
-            raise StepFailed(f"only equations can rewrite, got {fact.claim}")
-    return rules_from((fact.claim.lhs, fact.claim.rhs) for fact in using)
-
-
-def _resting_on(claimed: Claim, facts: Sequence[Fact]) -> Fact:
-    """Return a fact that inherits all that the facts rest on; what is schematic in one must be so in all to stay so."""
-    empty: frozenset[Any] = frozenset()
-    symbols = _atoms(claimed.lhs) | _atoms(claimed.rhs)
-    fixed = set().union(*((_atoms(f.claim.lhs) | _atoms(f.claim.rhs)) - f.schematic for f in facts)) if facts else set()
-    return Fact(
-        claimed,
-        empty.union(*(fact.assumptions for fact in facts)),
-        empty.union(*(fact.by_hand for fact in facts)),
-        empty.union(*(fact.cites for fact in facts)),
-        empty.union(*(fact.schematic for fact in facts)) & symbols - fixed,
-    )
-
-
-def _require(shown: bool, name: str, claimed: Claim) -> None:
-    if not shown:
-        raise StepFailed(f"{name}: not shown that {claimed.lhs} {claimed.relation} {claimed.rhs}")
-
-
-def _require_same(name: str, needed: Claim, fact: Fact) -> None:
-    relation = fact.claim.relation
-    if relation != needed.relation and (needed.relation, relation) not in (("<=", "="), ("<=", "<")):
-        raise StepFailed(f"{name}: needs {needed.latex}, got {fact.claim.latex}")
-    if is_matrix(needed.lhs):
-        same = equal(needed.lhs - needed.rhs, fact.claim.lhs - fact.claim.rhs)
-    else:
-        same = equal(needed.rhs - needed.lhs, fact.claim.rhs - fact.claim.lhs)
-    _require(same, name, needed)

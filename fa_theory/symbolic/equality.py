@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import sympy as sp
 
 from fa_theory.symbolic.rates import MatrixRate
-from fa_theory.symbolic.sums import Rules, canonical, scalar_rule
+from fa_theory.symbolic.sums import IndexedRate, Rules, canonical, scalar_rule
 from fa_theory.symbolic.words import combination, is_gram, matrix_rule, require_same_shape, trace_of_words
 
 
@@ -52,8 +53,9 @@ def vanishes(expression: sp.Expr) -> bool:
     expression = _with_unknowns(expression)
     if expression.has(sp.Float):
         raise ValueError(f"floating-point numbers have no place in a proof: {expression}")
-    if sp.expand(sp.fraction(sp.together(expression))[0]) == 0:
-        return True
+    numerator = sp.expand(sp.fraction(sp.together(expression))[0])
+    if numerator == 0 or numerator.is_polynomial():
+        return bool(numerator == 0)  # a polynomial that is not zero stays so, however it is simplified
     return bool(sp.simplify(sp.expand_log(expression)) == 0)
 
 
@@ -67,11 +69,13 @@ def is_nonnegative(expression: Any) -> bool:
             if all(is_nonnegative(each) for each in expression.args):
                 return True
         case sp.Pow() if expression.exp.is_integer and (expression.exp / 2).is_integer:
-            return bool(_real(expression.base))
+            return _real(expression.base) and (bool(expression.exp.is_positive) or is_positive(expression.base**2))
         case sp.Pow():
-            return is_nonnegative(expression.base) and bool(expression.exp.is_real)
+            base, exponent = expression.args
+            signed = is_nonnegative(base) if exponent.is_positive else is_positive(base)
+            return signed and bool(exponent.is_real)
         case sp.Sum():
-            return is_nonnegative(expression.function)
+            return is_nonnegative(expression.function) and all(in_order(expression.limits))
         case sp.Trace():
             words = trace_of_words(expression.arg)
             return all(is_nonnegative(value) and (not word or _gram_rotation(word)) for word, value in words.items())
@@ -85,21 +89,75 @@ def is_positive(expression: Any) -> bool:
         return is_nonnegative(expression) and any(is_positive(each) for each in expression.args)
     if expression.is_Mul:
         return all(is_positive(each) for each in expression.args)
+    if expression.is_Pow and is_positive(expression.base):
+        return bool(expression.exp.is_real)
     return bool(expression.is_positive)
+
+
+def in_order(limits: Iterable[Any]) -> Iterator[bool]:
+    """Tell for each limit whether its number of terms is shown to be >= 0; an index is at least its lower limit."""
+    limits = [tuple(limit) for limit in limits]
+    least = {index: low + sp.Dummy(integer=True, nonnegative=True) for index, low, _ in limits}
+    yield from (is_nonnegative(sp.expand(sp.sympify(high - low + 1).subs(least))) for _, low, high in limits)
+
+
+def is_nonzero(expression: Any) -> bool:
+    """Tell whether an expression is shown to differ from 0 by declared signs alone."""
+    expression = sp.sympify(expression)
+    if expression.is_Mul:
+        return all(is_nonzero(each) for each in expression.args)
+    return bool(expression.is_nonzero) or is_positive(expression) or is_positive(-expression)
+
+
+_KINDS = ("integer", "rational", "irrational", "even", "odd", "prime", "composite", "zero", "imaginary")
+
+
+def has_signs_of(value: Any, pattern: sp.Expr) -> bool:
+    """Tell whether a value is shown to have every sign, and be of every kind, that is declared for a letter."""
+    shown: dict[str, Callable[[], bool]] = {
+        "positive": lambda: is_positive(value),
+        "nonnegative": lambda: is_nonnegative(value),
+        "negative": lambda: is_positive(-value),
+        "nonpositive": lambda: is_nonnegative(-value),
+        "nonzero": lambda: is_nonzero(value),
+        "extended_real": lambda: _real(value),
+        **{kind: partial(getattr, value, f"is_{kind}") for kind in _KINDS},
+    }
+    return not is_matrix(value) and all(holds() for sign, holds in shown.items() if getattr(pattern, f"is_{sign}"))
+
+
+def partial_terms(expression: Any) -> set[sp.Basic]:
+    """Return what is divided by, or has a root or logarithm taken, without a declared sign that makes it fine."""
+    doubtful = {each.args[0] for each in expression.atoms(sp.log) if not is_positive(each.args[0])}
+    doubtful |= {each.arg for each in expression.atoms(sp.Inverse)}
+    for power in expression.atoms(sp.Pow):
+        base, exponent = power.args
+        if exponent.is_integer:
+            fine = exponent.is_nonnegative or is_nonzero(base)
+        else:
+            fine = is_positive(base) or (exponent.is_nonnegative and is_nonnegative(base))
+        if not fine:
+            doubtful.add(base)
+    return doubtful
 
 
 def _gram_rotation(word: Any) -> bool:
     return any(is_gram(word[k:] + word[:k]) for k in range(len(word)))
 
 
-def _real(base: sp.Expr) -> bool:
-    if isinstance(base, sp.Sum):
-        return _real(base.function)
-    if isinstance(base, sp.Trace):
-        return True
-    if isinstance(base, sp.Add | sp.Mul):
-        return all(_real(each) for each in base.args)
-    return bool(base.is_real)
+def _real(expression: Any) -> bool:
+    match expression:
+        case sp.Trace():
+            return True
+        case sp.Sum():
+            return _real(expression.function)
+        case sp.Derivative():
+            return _real(expression.expr)
+        case sp.Add() | sp.Mul():
+            return all(_real(each) for each in expression.args)
+        case sp.Pow() if expression.exp.is_integer:
+            return _real(expression.base)
+    return bool(expression.is_extended_real)
 
 
 def _with_unknowns(expression: sp.Expr) -> sp.Expr:
@@ -110,5 +168,5 @@ def _with_unknowns(expression: sp.Expr) -> sp.Expr:
         sign: dict[str, bool] = {"positive": True} if each.is_positive else {"real": True}
         return unknowns.setdefault(each, sp.Dummy(**sign))
 
-    kinds = (sp.Sum, sp.Trace, sp.Derivative, sp.Indexed, MatrixRate)
+    kinds = (sp.Sum, sp.Trace, sp.Derivative, sp.Indexed, IndexedRate, MatrixRate)
     return expression.replace(lambda each: isinstance(each, kinds), unknown)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import sympy as sp
-from sympy.core.function import AppliedUndef, UndefinedFunction
+from sympy.core.function import AppliedUndef
 
-from fa_theory.symbolic.equality import is_matrix
-from fa_theory.symbolic.sums import with_fresh_indices
+from fa_theory.symbolic.equality import is_matrix, partial_terms
+from fa_theory.symbolic.rates import TIME, MatrixRate, Rate
+from fa_theory.symbolic.scope import free_indices, letters, may_move
+from fa_theory.symbolic.substitution import substitute
 from fa_theory.symbolic.words import require_same_shape
 
 LATEX_RELATIONS = {"=": "=", "<=": r"\le", "<": "<"}
@@ -45,11 +47,21 @@ def claim(lhs: Any, relation: str, rhs: Any) -> Claim:
     for side in (lhs, rhs):
         if side.has(sp.Float):
             raise ValueError(f"floating-point numbers have no place in a proof: {side}")
+        if side.has(sp.oo, -sp.oo, sp.zoo, sp.nan):
+            raise ValueError(f"infinite and undefined values have no place in a proof: {side}")
     if is_matrix(lhs) or is_matrix(rhs):
         if relation != "=":
             raise ValueError("matrices are only claimed to be equal; write inequalities with traces")
         require_same_shape(lhs, rhs)
     return Claim(lhs, relation, rhs)
+
+
+class Premise(NamedTuple):
+    """What one assumption says: its key, the claim, and the letters for every value of which it is assumed."""
+
+    key: str
+    claim: Claim
+    schematic: frozenset[Any]
 
 
 @dataclass(frozen=True)
@@ -60,8 +72,8 @@ class Fact:
     ----------
     claim : Claim
         What is established.
-    assumptions : frozenset of str
-        The keys of the assumptions it rests on.
+    premises : frozenset of Premise
+        What it rests on of what the assumptions say.
     by_hand : frozenset of str
         The names of steps that no machine has checked.
     cites : frozenset of str
@@ -71,81 +83,69 @@ class Fact:
     """
 
     claim: Claim
-    assumptions: frozenset[str] = frozenset()
+    premises: frozenset[Premise] = frozenset()
     by_hand: frozenset[str] = frozenset()
     cites: frozenset[str] = frozenset()
     schematic: frozenset[Any] = frozenset()
 
-    def at(self, values: Mapping[Any, Any]) -> Fact:
+    @property
+    def assumptions(self) -> frozenset[str]:
+        """The keys of the assumptions it rests on."""
+        return frozenset(premise.key for premise in self.premises)
+
+    def at(self, values: Mapping[Any, Any], *, schematic: Collection[Any] = ()) -> Fact:
         """Return the fact with values put in for indices and schematic symbols.
+
+        Parameters
+        ----------
+        values : mapping
+            What to put in; see `fa_theory.symbolic.substitution.substitute`.
+        schematic : collection, optional
+            New letters in the values for every value of which the fact holds then.
 
         Raises
         ------
         ValueError
             If a key is neither an index nor schematic: it stands for one thing, and the fact may fail for others.
+            If a value lacks a sign that is declared for its key, or is not shown to be defined.
         """
-        indices = {
-            index
-            for side in (self.claim.lhs, self.claim.rhs)
-            for indexed in side.atoms(sp.Indexed)
-            for index in indexed.indices
-        }
-        for key in values:
-            if key not in self.schematic and key not in indices:
+        lhs, _, rhs = self.claim
+        known = letters(lhs) | letters(rhs)
+        timed = any(side.has(TIME, Rate, MatrixRate, sp.Derivative) for side in (lhs, rhs))
+        for key, value in values.items():
+            if key in free_indices(lhs) | free_indices(rhs):
+                if not sp.sympify(value).is_integer:
+                    raise ValueError(f"{key} is an index, which {value} is not shown to be")
+            elif key not in self.schematic:
                 raise ValueError(f"{key} stands for one thing in {self.claim}: nothing may be put in for it")
-        return replace(self, claim=substituted(self.claim, values), schematic=self.schematic - values.keys())
+            elif timed and not isinstance(key, sp.MatrixSymbol | sp.IndexedBase):
+                body = value(TIME) if not isinstance(key, sp.Symbol) else value
+                if may_move(body) if isinstance(key, sp.Symbol) else body.atoms(sp.MatrixSymbol, sp.IndexedBase):
+                    raise ValueError(f"{key} is constant in time, {value} may not be")
+        if taken := known & set(schematic):
+            raise ValueError(f"{taken.pop()} has a meaning in {self.claim} and cannot stand for anything")
+        made = substituted(self.claim, values)
+        for value in put_in([self.claim], values):
+            if partial_terms(value):
+                raise ValueError(f"{value} is not shown to be defined")
+        kept = {each for each in known - self.schematic if isinstance(each, sp.MatrixSymbol)}
+        if not kept <= letters(made.lhs) | letters(made.rhs):
+            raise ValueError("a size cannot be put in where matrices that stand for one thing have that size")
+        return replace(self, claim=made, schematic=self.schematic - values.keys() | set(schematic))
+
+
+def put_in(claims: Iterable[Claim], values: Mapping[Any, Any]) -> list[Any]:
+    """Return all that takes the place of something in the claims when values are put in."""
+    made = []
+    for claimed in claims:
+        for side in (claimed.lhs, claimed.rhs):
+            for atom in side.atoms(sp.Symbol, sp.MatrixSymbol, sp.Indexed, AppliedUndef):
+                head = atom.base if isinstance(atom, sp.Indexed) else getattr(atom, "func", None)
+                if atom in values or head in values:
+                    made.append(substitute(atom, values))
+    return made
 
 
 def substituted(claimed: Claim, values: Mapping[Any, Any]) -> Claim:
     """Return the claim with values put in for symbols, matrices, indexed quantities and functions, all at once."""
     return claim(substitute(claimed.lhs, values), claimed.relation, substitute(claimed.rhs, values))
-
-
-def substitute(expression: Any, values: Mapping[Any, Any]) -> Any:
-    """Put in values all at once: for symbols and matrices expressions, for indexed quantities and functions callables.
-
-    Parameters
-    ----------
-    expression : SymPy expression
-        Where to put them in. Bound indices are renamed first, so that nothing is captured.
-    values : mapping
-        Symbol or MatrixSymbol -> expression; IndexedBase or undefined function -> another of its kind, or a callable
-        of the indices or arguments.
-
-    Raises
-    ------
-    TypeError
-        If a key is of another kind.
-    """
-    plain: dict[Any, Any] = {}
-    callables: dict[Any, Callable[..., Any]] = {}
-    for key, value in values.items():
-        if isinstance(key, sp.MatrixSymbol | sp.Symbol):
-            plain[key] = sp.sympify(value)
-        elif isinstance(key, sp.IndexedBase):
-            callables[key] = value.__getitem__ if isinstance(value, sp.IndexedBase) else value
-        elif isinstance(key, UndefinedFunction):
-            callables[key] = value
-        else:
-            raise TypeError(f"nothing can be put in for {key!r}")
-    return _put_in(with_fresh_indices(sp.sympify(expression)), plain, callables)
-
-
-def _put_in(expression: Any, plain: dict[Any, Any], callables: dict[Any, Callable[..., Any]]) -> Any:
-    if expression in plain:
-        return plain[expression]
-    if isinstance(expression, sp.MatrixSymbol):
-        rows, cols = (_put_in(each, plain, callables) for each in expression.shape)
-        return sp.MatrixSymbol(expression.name, rows, cols)
-    if isinstance(expression, sp.Indexed):
-        indices = [_put_in(each, plain, callables) for each in expression.indices]
-        function = callables.get(expression.base, expression.base.__getitem__)
-        return function(*indices) if expression.base in callables else expression.base[tuple(indices)]
-    if isinstance(expression, AppliedUndef) and expression.func in callables:
-        return callables[expression.func](*(_put_in(each, plain, callables) for each in expression.args))
-    if isinstance(expression, sp.Derivative):
-        inner = _put_in(expression.expr, plain, callables)
-        return sp.Derivative(inner, *((_put_in(v, plain, callables), count) for v, count in expression.variable_count))
-    if not expression.args or isinstance(expression, sp.Symbol):
-        return expression
-    return expression.func(*(_put_in(each, plain, callables) for each in expression.args))

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 
 import sympy as sp
 
-from fa_theory.symbolic.derivation import Derivation, Step, StepFailed
+from fa_theory.symbolic.derivation import Derivation, Step
 from fa_theory.symbolic.facts import Fact
+from fa_theory.symbolic.inference import StepFailed
+from fa_theory.symbolic.vocabulary import Vocabulary
 from fa_theory.symbolic.words import ShapeError
 
 Derive = Callable[[Derivation], Fact | Sequence[Fact]]
@@ -89,18 +91,15 @@ class Theorem(NamedTuple):
     ----------
     conclusions : tuple of Fact
         The facts that it concludes.
-    hypotheses : dict of str to list of Fact
-        What it says about each assumption, in order.
-    introduced : set
-        Symbols that it defines itself.
     steps : tuple of Step
         Its steps.
+    vocabulary : Vocabulary
+        What its symbols stand for.
     """
 
     conclusions: tuple[Fact, ...]
-    hypotheses: dict[str, list[Fact]]
-    introduced: set[Any]
     steps: tuple[Step, ...]
+    vocabulary: Vocabulary
 
 
 @dataclass(frozen=True)
@@ -178,10 +177,13 @@ def _theorem(_key: str, proof: Proof) -> Theorem:
     if not conclusions:
         raise StepFailed(f"{proof.id} concludes nothing")
     used = {key for fact in conclusions for key in fact.assumptions}
+    undeclared = used - proof.assumptions.keys()
+    if undeclared:
+        raise StepFailed(f"{proof.id} rests on assumptions that it does not declare: {', '.join(undeclared)}")
     unused = proof.assumptions.keys() - used
     if unused:
         raise StepFailed(f"{proof.id} declares assumptions that its conclusion does not rest on: {', '.join(unused)}")
-    return Theorem(conclusions, derivation.given_facts, derivation.introduced, tuple(derivation.steps))
+    return Theorem(conclusions, tuple(derivation.steps), derivation.vocabulary)
 
 
 def _why_not_rejected(proof: Proof, control: Control) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import permutations
 from typing import Any
 
@@ -21,7 +22,7 @@ from fa_theory.symbolic.words import MatrixRule, reject_elements, trace_of_words
 Limit = tuple[sp.Expr, sp.Expr]
 
 _MOST_INDICES = 6
-_REWRITES = 500
+_DEEPEST = 60
 
 
 @dataclass(frozen=True)
@@ -52,20 +53,26 @@ class _Term:
         return _Term(self.factors + other.factors, {**self.bound, **other.bound})
 
 
+@cache
+def is_index(symbol: Any) -> bool:
+    """Tell whether a symbol stands for any index: integer symbols without a sign do; sizes and counters do not."""
+    return isinstance(symbol, sp.Symbol) and symbol.assumptions0 == sp.Dummy(integer=True).assumptions0
+
+
 def scalar_rule(lhs: sp.Expr, rhs: sp.Expr) -> ScalarRule:
     """Return the rule that rewrites lhs, a product of symbols, indexed quantities, functions or rates, to rhs.
 
-    The integer symbols among the indices of lhs stand for any index.
+    The integer symbols without a sign among the indices of lhs stand for any index; in k + 1, k stands for itself.
     """
     factors = tuple(base for factor in sp.Mul.make_args(lhs) for base in _repeated(factor) if not base.is_number)
     coefficient = sp.Mul(*(factor for factor in sp.Mul.make_args(lhs) if factor.is_number))
     if not factors or any(isinstance(each, sp.Add | sp.Sum | sp.Trace) for each in factors):
         raise ValueError(f"a rule must rewrite one product without sums, got {lhs}")
     variables = frozenset(
-        index for each in factors for indexed in each.atoms(sp.Indexed) for index in indexed.indices if index.is_Symbol
+        index for each in factors for indexed in each.atoms(sp.Indexed) for index in indexed.indices if is_index(index)
     )
-    loose = {index for each in rhs.atoms(sp.Indexed) for index in each.indices} & rhs.free_symbols - variables
-    if any(index.is_Symbol for index in loose):
+    loose = {index for each in rhs.atoms(sp.Indexed) for index in each.indices} & rhs.free_symbols - lhs.free_symbols
+    if any(is_index(index) for index in loose):
         raise ValueError(f"the right side of a rule has an index that its left side {lhs} lacks: {rhs}")
     return ScalarRule(factors, rhs / coefficient, variables)
 
@@ -109,18 +116,17 @@ def _repeated(factor: sp.Expr) -> list[sp.Expr]:
 
 
 def _rewritten_terms(expression: sp.Expr, rules: Rules) -> Iterator[_Term]:
-    pending = list(_terms(expression, rules))
-    for _ in range(_REWRITES * max(len(pending), 1)):
-        if not pending:
-            return
-        term = pending.pop()
+    pending = [(term, 0) for term in _terms(expression, rules)]
+    while pending:
+        term, depth = pending.pop()
         changed = next((each for rule in rules.scalars if (each := _apply(rule, term)) is not None), None)
         if changed is None:
             yield term
-        else:
-            rest, replacement = changed
-            pending += [rest.times(each) for each in _terms(replacement, rules)]
-    raise RecursionError("the equations rewrite a product without end")
+            continue
+        if depth == _DEEPEST:
+            raise RecursionError(f"the equations rewrite a product without end: {sp.Mul(*term.factors)}")
+        rest, replacement = changed
+        pending += [(rest.times(each), depth + 1) for each in _terms(replacement, rules)]
 
 
 def _terms(expression: sp.Expr, rules: Rules) -> Iterator[_Term]:
@@ -141,14 +147,31 @@ def _terms(expression: sp.Expr, rules: Rules) -> Iterator[_Term]:
         case Rate():
             yield from _rate_terms(expression.arg, rules)
         case sp.Derivative():
-            worked = expression.doit()
-            yield from [_Term((worked,))] if isinstance(worked, sp.Derivative) else _terms(worked, rules)
+            yield from _derivative_terms(expression, rules)
         case _:
             yield _Term((_with_canonical_arguments(expression, rules),))
 
 
+def _derivative_terms(expression: sp.Derivative, rules: Rules) -> Iterator[_Term]:
+    """Differentiate by time along the flow, by another symbol with everything else held fixed."""
+    inner, variables = expression.expr, expression.variables
+    if set(variables) == {TIME}:
+        if isinstance(inner, AppliedUndef) and inner.args == (TIME,):
+            yield _Term((expression,))
+        elif len(variables) == 1:
+            yield from _rate_terms(inner, rules)
+        else:
+            raise ValueError(f"only first derivatives by time are known to the normal form, got {expression}")
+        return
+    plain = all(isinstance(each, sp.Symbol) for each in variables) and TIME not in variables
+    if not plain or inner.has(Rate, MatrixRate, sp.MatrixExpr):
+        raise ValueError(f"the derivative {expression} is not known to the normal form")
+    worked = expression.doit()
+    yield from [_Term((worked,))] if isinstance(worked, sp.Derivative) else _terms(worked, rules)
+
+
 def _with_canonical_arguments(expression: sp.Expr, rules: Rules) -> sp.Expr:
-    if expression.is_Atom or isinstance(expression, sp.Indexed | sp.KroneckerDelta) or not expression.args:
+    if not expression.args or isinstance(expression, sp.Indexed | sp.KroneckerDelta | IndexedRate):
         return expression
     arguments = [
         each if not isinstance(each, sp.Expr) or getattr(each, "is_Matrix", False) else canonical(each, rules)
@@ -169,7 +192,23 @@ def _fresh_copies(factor: sp.Expr, rules: Rules) -> list[_Term]:
     return list(_terms(factor, rules))
 
 
+def require_limits(limits: Sequence[Any]) -> None:
+    """Raise ValueError unless each index of a sum runs once, over whole numbers, and as far as indices outside say."""
+    if any(len(limit) != 3 for limit in limits):
+        raise ValueError(f"a sum needs limits (index, low, high), got {limits}")
+    indices = [index for index, _, _ in limits]
+    if not all(isinstance(index, sp.Symbol) for index in indices) or len(set(indices)) < len(indices):
+        raise ValueError(f"the indices of a sum must be different symbols, got {indices}")
+    for k, (index, *ends) in enumerate(limits):
+        for end in map(sp.sympify, ends):
+            if not end.is_integer:
+                raise ValueError(f"the limits of {index} must be integers, got {end}")
+            if end.free_symbols & {*indices[: k + 1]}:
+                raise ValueError(f"the limit {end} of {index} depends on an index inside")
+
+
 def _summed(total: sp.Sum, rules: Rules) -> Iterator[_Term]:
+    require_limits([tuple(limit) for limit in total.limits])
     fresh = {limit[0]: sp.Dummy(limit[0].name, integer=True) for limit in total.limits}
     bound = {fresh[index]: (low.xreplace(fresh), high.xreplace(fresh)) for index, low, high in total.limits}
     for term in _terms(total.function.xreplace(fresh), rules):
@@ -192,7 +231,7 @@ def _rate_of_factor(factor: sp.Expr) -> sp.Expr:
         return sp.S.Zero
     match factor:
         case sp.Indexed():
-            return _IndexedRate(factor)
+            return IndexedRate(factor)
         case sp.Trace():
             return sp.Trace(MatrixRate(factor.arg))
         case sp.Pow() if factor.exp.is_number:
@@ -202,7 +241,7 @@ def _rate_of_factor(factor: sp.Expr) -> sp.Expr:
     raise ValueError(f"the rate of {factor} is not known to the normal form")
 
 
-class _IndexedRate(sp.Expr):  # type: ignore[misc] # SymPy has no types
+class IndexedRate(sp.Expr):  # type: ignore[misc] # SymPy has no types
     """The rate of an indexed quantity: a letter of its own, which equations of the flow rewrite."""
 
     is_commutative = True
@@ -264,16 +303,26 @@ def _named(term: _Term) -> sp.Expr:
     """Return a term with its bound indices contracted, counted and named canonically, one sum for each component."""
     product, bound = sp.Mul(*term.factors), dict(term.bound)
     for index in list(bound):
-        delta = next((d for d in product.atoms(sp.KroneckerDelta) if index in d.args), None)
-        if delta is not None and product.has(delta):
-            other = next(arg for arg in delta.args if arg != index)
-            product = sp.Mul(*(f for f in sp.Mul.make_args(product) if f != delta)).xreplace({index: other})
-            del bound[index]
-    for index in list(bound):
-        if index not in product.free_symbols:
-            low, high = bound.pop(index)
-            product *= high - low + 1
+        deltas = (each for each in sp.Mul.make_args(product) if isinstance(each, sp.KroneckerDelta))
+        delta = next((each for each in deltas if index in each.args), None)
+        if delta is None or len(delta.args) != 2:
+            continue
+        other = next(arg for arg in delta.args if arg != index)
+        low, high = bound[index]
+        least = 0 if other in bound and bound[other] == (low, high) else 1 if other in (low, high) else None
+        if least is None or not sp.expand(high - low + 1 - least).is_nonnegative:
+            continue  # what is picked out may lie outside
+        product = sp.Mul(*(f for f in sp.Mul.make_args(product) if f != delta)).xreplace({index: other})
+        del bound[index]
+        bound = {each: tuple(end.xreplace({index: other}) for end in limit) for each, limit in bound.items()}
+    while unused := bound.keys() - product.free_symbols - _in_limits(bound.values()):
+        low, high = bound.pop(min(unused, key=str))
+        product *= high - low + 1
     return sp.Mul(*_components(sp.Mul.make_args(product), bound))
+
+
+def _in_limits(limits: Iterable[Limit]) -> set[sp.Basic]:
+    return set().union(*(part.free_symbols for limit in limits for part in limit))
 
 
 def _components(factors: Iterable[sp.Expr], bound: dict[sp.Symbol, Limit]) -> Iterator[sp.Expr]:
@@ -283,6 +332,8 @@ def _components(factors: Iterable[sp.Expr], bound: dict[sp.Symbol, Limit]) -> It
         if not indices:
             yield factor
             continue
+        while more := _in_limits(bound[index] for index in indices) & bound.keys() - indices:
+            indices |= more  # how far one index runs depends on another
         touching = [group for group in groups if group[0] & indices]
         groups = [group for group in groups if not group[0] & indices]
         merged = (indices.union(*(g[0] for g in touching)), [factor, *(f for g in touching for f in g[1])])
@@ -301,6 +352,8 @@ def _canonical_sum(product: sp.Expr, bound: dict[sp.Symbol, Limit]) -> sp.Expr:
     first = 1 + max(taken, default=-1)
     best: tuple[str, sp.Expr] | None = None
     for order in permutations(bound):
+        if any(_in_limits([bound[index]]) & {*order[:k]} for k, index in enumerate(order)):
+            continue  # how far an index runs may depend on those outside it only
         names = {index: sp.Symbol(f"_{k}", integer=True) for k, index in enumerate(order, start=first)}
         limits = [(names[index], *(part.xreplace(names) for part in bound[index])) for index in order]
         candidate = sp.Sum(product.xreplace(names), *limits)

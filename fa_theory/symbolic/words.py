@@ -13,7 +13,7 @@ from typing import Any
 import sympy as sp
 from sympy.matrices.expressions.matexpr import MatrixElement
 
-from fa_theory.symbolic.rates import MatrixRate
+from fa_theory.symbolic.rates import MatrixRate, Rate
 
 Letter = tuple[sp.MatrixExpr, bool]
 """A matrix without further structure, and whether it is transposed."""
@@ -62,17 +62,24 @@ def trace_of_words(argument: sp.MatrixExpr, rules: Iterable[MatrixRule] = ()) ->
     rules = tuple(rules)
     rules = (*rules, *_transposed_rules(rules), *_inverse_rules(argument))
     result: Combination = {}
-    pending = [(word, value if word else value * argument.rows) for word, value in combination(argument, rules).items()]
+    pending = [(word, value if word else value * argument.rows) for word, value in _expand(argument).items()]
     for _ in range(_REWRITES):
         if not pending:
             return {word: value for word, value in result.items() if value != 0}
         word, value = pending.pop()
         step = next(_cyclic_steps(word, rules), None)
         if step is None:
-            _add(result, cyclic_canonical(word), value)
+            first, *others = _numbers_around(word)
+            _add(result, cyclic_canonical(first), value * sp.Mul(*(sp.Trace(word_as_matrix(each)) for each in others)))
         else:
             pending += [(other, value * factor) for other, factor in step.items()]
     raise RecursionError("the rules rewrite a trace without end")
+
+
+def _numbers_around(word: Word) -> list[Word]:
+    """Split a closed word where it is 1 x 1: its trace is the product of those of the parts."""
+    start = next((k for k in range(len(word)) if _size_at(word, k) == 1), 0)
+    return numbers_apart(word[start:] + word[:start])[0] or [word]
 
 
 def cyclic_canonical(word: Word) -> Word:
@@ -165,13 +172,13 @@ def _product(factors: list[Combination], scalar: sp.Expr) -> Iterator[tuple[Word
 
 
 def _rate_terms(rate: MatrixRate) -> Iterator[tuple[Word, sp.Expr]]:
-    """Differentiate word by word with the product rule; coefficients are constant in time."""
+    """Differentiate word by word with the product rule."""
     if isinstance(rate.arg, sp.MatrixSymbol):
         yield ((rate, False),), sp.S.One
         return
     for word, value in _expand(rate.arg).items():
-        if not all(each.is_Atom for each in value.atoms(sp.Symbol, sp.Indexed, sp.Function, sp.Trace)):
-            raise ShapeError(f"coefficients that may change in time are not known to the normal form: {value}")
+        if not value.is_number:
+            yield word, Rate(value)
         for k, (matrix, flag) in enumerate(word):
             if isinstance(matrix, sp.Inverse):
                 raise ShapeError(f"the rate of an inverse is not known to the normal form: {matrix}")
@@ -203,10 +210,27 @@ def _rewritten(start: Combination, rules: list[MatrixRule]) -> Combination:
         word, value = pending.pop()
         step = next(_steps(word, rules), None)
         if step is None:
+            numbers, rest = numbers_apart(word)
+            step = {rest: sp.Mul(*(sp.Trace(word_as_matrix(each)) for each in numbers))} if numbers else None
+        if step is None:
             _add(result, word, value)
         else:
             pending += [(other, value * factor) for other, factor in step.items()]
     raise RecursionError("the rules rewrite a product without end")
+
+
+def numbers_apart(word: Word) -> tuple[list[Word], Word]:
+    """Split off the 1 x 1 parts of a word, which are numbers and commute with everything; return the rest too."""
+    ends = [k for k in range(len(word) + 1) if _size_at(word, k) == 1]
+    return [word[a:b] for a, b in pairwise(ends)], word[: ends[0]] + word[ends[-1] :] if ends else word
+
+
+def _size_at(word: Word, position: int) -> Any:
+    """Return how many rows what begins at a position of a word has; at its end, how many columns it has."""
+    if position == len(word):
+        return _size_at(transposed(word[-1:]), 0) if word else None
+    matrix, flag = word[position]
+    return matrix.cols if flag else matrix.rows
 
 
 def _steps(word: Word, rules: Iterable[MatrixRule]) -> Iterator[Combination]:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 
 from fa_theory.backend import machine_epsilon
-from fa_theory.bounds import Bound
-from fa_theory.dynamics import Trajectory
+from fa_theory.bounds import Assumption, Bound
+from fa_theory.dynamics import Trajectory, dissipation
 from fa_theory.verification.dominance import dominance_along
-from fa_theory.verification.verdict import Verdict, first_failure, not_applicable, yes_or_no
+from fa_theory.verification.verdict import Verdict, first_failure, no_weight_decay, not_applicable, yes_or_no
+
+
+def without_decay(bound: Bound, rates: tuple[float, ...]) -> Bound:
+    """Return a bound with the assumption that there is no weight decay, which fails if a rate is not zero."""
+    return replace(bound, assumptions=(no_weight_decay(rates), *bound.assumptions)) if rates else bound
+
 
 _RUNS = {"flow": "continuous-time flow", "gd": "gradient descent with the full data"}
 
@@ -21,6 +30,7 @@ def assess_bound(bound: Bound, trajectory: Trajectory) -> Verdict:
     the verdict is undecided. At the start the two may be equal.
     """
     failure = first_failure(
+        no_weight_decay(trajectory.weight_decay),
         *bound.assumptions,
         yes_or_no(_RUNS[bound.method], trajectory.method == bound.method, f"method {trajectory.method}"),
     )
@@ -106,3 +116,24 @@ def assess_hitting_time(bound: Bound, trajectory: Trajectory) -> Verdict:
         "reached between recorded times or later" if len(reached) else f"not seen up to t = {trajectory.t[-1]:.4g}"
     )
     return Verdict(bound.id, "undecided", verdict.evidence, verdict.margin, f"{said}, {missing}")
+
+
+def assess_generalised_decay(bound: Bound, rate: Callable[[float], float], trajectory: Trajectory) -> Verdict:
+    """Judge a bound of `fa_theory.bounds.generalised_decay` on a run, after its premise dL/dt <= -g(L).
+
+    The premise is measured at every recorded state with a positive (excess) loss. Where the rate of decay falls short
+    of g by more than rounding the verdict is not applicable, with the shortfall in parts of g as its margin.
+    """
+    allowed = 4 * machine_epsilon(trajectory.problem.X) * trajectory.problem.n_samples
+    worst, when = float("inf"), 0.0
+    for k in range(len(trajectory.t)):
+        loss = float(trajectory.loss[k]) - bound.floor
+        if loss <= trajectory.error[k]:
+            continue
+        split = dissipation(trajectory.network_at(k), trajectory.problem, trajectory.slopes_at(k))
+        wanted = float(rate(loss))
+        spare = (-split.rate + allowed * split.size - wanted) / wanted
+        if spare < worst:
+            worst, when = spare, float(trajectory.t[k])
+    premise = Assumption("dL/dt <= -g(L)", worst, worst >= 0, f"least spare part of g {worst:.3g}, at t = {when:.4g}")
+    return assess_bound(replace(bound, assumptions=(*bound.assumptions, premise)), trajectory)

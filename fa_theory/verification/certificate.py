@@ -34,6 +34,8 @@ def write_certificate(path: str | os.PathLike[str], report: Report) -> None:
     run, trajectory = report.enclosure, report.trajectory
     network, problem = trajectory.network, trajectory.problem
     _check_certifiable(network, problem, trajectory.method)
+    if trajectory.weight_decay:
+        raise ValueError(f"a certificate is for runs without weight decay, got {list(trajectory.weight_decay)}")
     if run is None:
         raise ValueError("a certificate needs a rigorous report; verify with rigorous=True")
     bounds = [b for b in run.bounds if b.applicable and b.method == ("gd" if trajectory.method == "gd" else "flow")]

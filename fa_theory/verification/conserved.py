@@ -20,7 +20,14 @@ from fa_theory.laws import (
     unseen_inputs,
 )
 from fa_theory.model import DirectFeedback, FeedbackAlignment, Network, PotentialFeedback, SignFeedback
-from fa_theory.verification.verdict import Verdict, first_failure, judge_deviation, not_applicable, yes_or_no
+from fa_theory.verification.verdict import (
+    Verdict,
+    first_failure,
+    judge_deviation,
+    no_weight_decay,
+    not_applicable,
+    yes_or_no,
+)
 
 Host = np.ndarray[Any, Any]
 
@@ -43,7 +50,8 @@ class LawDrift(NamedTuple):
     size: float
 
 
-def _joined(parts: tuple[Any, ...]) -> Host:
+def joined(parts: tuple[Any, ...]) -> Host:
+    """Return all entries of several arrays as one vector."""
     return np.concatenate([to_numpy(part).ravel() for part in parts])
 
 
@@ -78,7 +86,8 @@ def law_drift(
     return LawDrift(drift, largest + trajectory.rounding * size, size)
 
 
-def _judge(statement: str, drift: LawDrift, trajectory: Trajectory, remark: str = "") -> Verdict:
+def judge_drift(statement: str, drift: LawDrift, trajectory: Trajectory, remark: str = "") -> Verdict:
+    """Judge the drift of a conserved quantity where it is largest against its tolerance."""
     ratio = np.divide(drift.drift, drift.tolerance, out=np.zeros_like(drift.drift), where=drift.tolerance > 0)
     worst = int(np.argmax(np.where(drift.tolerance > 0, ratio, np.where(drift.drift > 0, np.inf, 0.0))))
     detail = f"largest drift {np.max(drift.drift):.2e} of {drift.size:.3g}, tolerance {drift.tolerance[-1]:.2e}{remark}"
@@ -89,8 +98,8 @@ def _judge(statement: str, drift: LawDrift, trajectory: Trajectory, remark: str 
 
 def neuron_law_drift(trajectory: Trajectory) -> LawDrift:
     """Measure the neuron law along a trajectory (all hidden layers that have it)."""
-    size = max(float(np.max(_joined(neuron_law_size(trajectory.network_at(k))))) for k in (0, len(trajectory.t) - 1))
-    return law_drift(trajectory, lambda network: _joined(neuron_law(network)), size)
+    size = max(float(np.max(joined(neuron_law_size(trajectory.network_at(k))))) for k in (0, len(trajectory.t) - 1))
+    return law_drift(trajectory, lambda network: joined(neuron_law(network)), size)
 
 
 def assess_neuron_law(trajectory: Trajectory) -> Verdict:
@@ -98,6 +107,7 @@ def assess_neuron_law(trajectory: Trajectory) -> Verdict:
     network = trajectory.network
     quadratic = not any(isinstance(rule, SignFeedback | PotentialFeedback) for rule in network.feedback)
     failure = first_failure(
+        no_weight_decay(trajectory.weight_decay),
         yes_or_no("homogeneous activation", network.activation.degree is not None, network.activation.name),
         yes_or_no(
             "flow, or midpoint rule with a quadratic law",
@@ -109,12 +119,12 @@ def assess_neuron_law(trajectory: Trajectory) -> Verdict:
         return not_applicable("neuron-law", failure)
     layers = len(layers_with_potential(network))
     remark = "" if layers == network.depth - 1 else "; last hidden layer only (direct feedback)"
-    return _judge("neuron-law", neuron_law_drift(trajectory), trajectory, remark)
+    return judge_drift("neuron-law", neuron_law_drift(trajectory), trajectory, remark)
 
 
 def _matrix_law_size(network: Network) -> float:
     # an off-diagonal entry is at most the mean of two diagonal ones in size
-    return 4 * float(np.max(_joined(neuron_law_size(network))))
+    return 4 * float(np.max(joined(neuron_law_size(network))))
 
 
 def _between_sign_changes(trajectory: Trajectory) -> list[tuple[int, int]]:
@@ -129,7 +139,7 @@ def matrix_law_drift(trajectory: Trajectory) -> LawDrift:
     size = max(_matrix_law_size(trajectory.network_at(k)) for k in (0, len(trajectory.t) - 1))
     signs = any(isinstance(rule, SignFeedback) for rule in trajectory.network.feedback)
     segments = _between_sign_changes(trajectory) if signs else None
-    return law_drift(trajectory, lambda network: _joined(matrix_law(network)), size, segments)
+    return law_drift(trajectory, lambda network: joined(matrix_law(network)), size, segments)
 
 
 def assess_matrix_law(trajectory: Trajectory) -> Verdict:
@@ -137,6 +147,7 @@ def assess_matrix_law(trajectory: Trajectory) -> Verdict:
     network = trajectory.network
     signs = any(isinstance(rule, SignFeedback) for rule in network.feedback)
     failure = first_failure(
+        no_weight_decay(trajectory.weight_decay),
         yes_or_no("linear activation", network.activation.is_linear, network.activation.name),
         yes_or_no("a rule with a known quadratic form", has_matrix_law(network), network.rule_name),
         yes_or_no(
@@ -147,7 +158,7 @@ def assess_matrix_law(trajectory: Trajectory) -> Verdict:
     )
     if failure is not None:
         return not_applicable("matrix-law", failure)
-    return _judge("matrix-law", matrix_law_drift(trajectory), trajectory)
+    return judge_drift("matrix-law", matrix_law_drift(trajectory), trajectory)
 
 
 def projection_law_drift(trajectory: Trajectory) -> LawDrift:
@@ -158,7 +169,7 @@ def projection_law_drift(trajectory: Trajectory) -> LawDrift:
 
     def unmoved(now: Network) -> Host:
         parts = (unseen_inputs(now, X), unreached_neurons(now)) if with_range else (unseen_inputs(now, X),)
-        return _joined(parts)
+        return joined(parts)
 
     size = max(
         float(np.linalg.norm(to_numpy(trajectory.network_at(k).first_layer_weights())))
@@ -170,8 +181,11 @@ def projection_law_drift(trajectory: Trajectory) -> LawDrift:
 def assess_projection_law(trajectory: Trajectory) -> Verdict:
     """Judge statement projection-law; it is linear in W_1, and so holds for discrete steps too."""
     network = trajectory.network
+    failure = first_failure(no_weight_decay(trajectory.weight_decay))
+    if failure is not None:
+        return not_applicable("projection-law", failure)
     both = network.activation.is_linear and all(
         isinstance(rule, FeedbackAlignment | DirectFeedback) for rule in network.feedback
     )
     remark = "; inputs and neurons" if both else "; inputs (the part on neurons needs linear FA)"
-    return _judge("projection-law", projection_law_drift(trajectory), trajectory, remark)
+    return judge_drift("projection-law", projection_law_drift(trajectory), trajectory, remark)

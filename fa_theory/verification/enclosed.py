@@ -17,17 +17,17 @@ from fa_theory.rigour.balls import ACCURACY, Ball, Rational, float_of_sign, rati
 from fa_theory.verification.bounded import assess_bound, assess_descent
 from fa_theory.verification.verdict import Verdict, first_failure, not_applicable, yes_or_no
 
+COMPUTED_IN_FLOATS = "it is computed in floating point only"
 NOT_ENCLOSED = {
     "neuron-identity": "it is evaluated at the recorded floating-point states",
     "neuron-law": "it is evaluated at the recorded floating-point states",
     "matrix-law": "it is evaluated at the recorded floating-point states",
     "projection-law": "it is evaluated at the recorded floating-point states",
     "dissipation-split": "it is evaluated at the recorded floating-point states",
-    "hitting-time": "its comparison function is computed in floating point only",
     "reduced-flow": "it compares two integrators in floating point",
     "minimum-norm": "it is about a limit that the run approaches",
 }
-"""Why a statement stays float-checked however rigorous the run, by id."""
+"""Why a statement stays float-checked however rigorous the run, by id; else `COMPUTED_IN_FLOATS`."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,11 @@ def enclose_run(trajectory: Trajectory) -> Enclosure:
     Raises
     ------
     ValueError
-        If network or data have no exact rational values, or too many rows for eigenvalues to be enclosed.
+        If there is weight decay, network or data have no exact rational values, or they have too many rows for
+        eigenvalues to be enclosed.
     """
+    if trajectory.weight_decay:
+        raise ValueError("runs with weight decay are not enclosed")
     start, method = ExactStart(trajectory.network, trajectory.problem), trajectory.method
     bounds = [calculate(start) for calculate in FLOW_BOUNDS.values()]
     places, batches = _places(trajectory)

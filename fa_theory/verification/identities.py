@@ -17,7 +17,15 @@ from fa_theory.laws import (
 )
 from fa_theory.model import Network, PotentialFeedback, Problem
 from fa_theory.verification.dominance import Dominance, dominance_along
-from fa_theory.verification.verdict import Verdict, first_failure, judge_deviation, not_applicable, yes_or_no
+from fa_theory.verification.measured_decay import MeasuredDecay
+from fa_theory.verification.verdict import (
+    Verdict,
+    first_failure,
+    judge_deviation,
+    no_weight_decay,
+    not_applicable,
+    yes_or_no,
+)
 
 _EXACT_STEPS = 2
 _EXACT_BATCH = 16
@@ -32,7 +40,8 @@ def assess_neuron_identity(trajectory: Trajectory) -> Verdict:
     """Judge statement neuron-identity at every recorded state, to rounding."""
     network, problem = trajectory.network, trajectory.problem
     failure = first_failure(
-        yes_or_no("homogeneous activation", network.activation.degree is not None, network.activation.name)
+        no_weight_decay(trajectory.weight_decay),
+        yes_or_no("homogeneous activation", network.activation.degree is not None, network.activation.name),
     )
     if failure is not None:
         return not_applicable("neuron-identity", failure)
@@ -51,9 +60,16 @@ def assess_neuron_identity(trajectory: Trajectory) -> Verdict:
     return judge_deviation("neuron-identity", worst, allowed, detail)
 
 
-def assess_dissipation_split(trajectory: Trajectory) -> Verdict:
-    """Judge statement dissipation-split at every recorded state against a forward-mode derivative of the loss."""
+def assess_dissipation_split(trajectory: Trajectory, decay: MeasuredDecay | None = None) -> Verdict:
+    """Judge statement dissipation-split at every recorded state against a forward-mode derivative of the loss.
+
+    `decay`, where it is given, is told of; it depends on how well the recorded times resolve the rate, and so does not
+    change the verdict.
+    """
     network, problem = trajectory.network, trajectory.problem
+    failure = first_failure(no_weight_decay(trajectory.weight_decay))
+    if failure is not None:
+        return not_applicable("dissipation-split", failure)
     allowed = _rounding(network, problem)
     worst = 0.0
     for k in range(len(trajectory.t)):
@@ -62,7 +78,7 @@ def assess_dissipation_split(trajectory: Trajectory) -> Verdict:
             worst = float(np.maximum(worst, abs(split.rate - split.predicted_rate) / split.size))
     detail = (
         f"largest relative gap {worst:.2e} over {len(trajectory.t)} states, rounding {allowed:.2e}; "
-        f"{_in_words(dominance_along(trajectory))}"
+        f"{_in_words(dominance_along(trajectory))}{_decay_in_words(decay)}"
     )
     return judge_deviation("dissipation-split", worst, allowed, detail)
 
@@ -76,7 +92,19 @@ def _in_words(dominance: Dominance) -> str:
     return f"alignment fails at {len(dominance.failures)} times from t = {first:.4g} to {last:.4g}, <G,F> >= {found}"
 
 
-def assess_bregman_drift(network: Network, problem: Problem, step_size: float, seed: int) -> Verdict:
+def _decay_in_words(decay: MeasuredDecay | None) -> str:
+    if decay is None:
+        return ""
+    gap = (
+        f"; log L(t) is minus the integral of the measured rate to {np.max(decay.deviation):.2e} until t = "
+        f"{decay.t[-1]:.4g}, error estimate {decay.tolerance[-1]:.2e}"
+    )
+    return gap if decay.agrees else f"{gap} (the recorded times are too few for it)"
+
+
+def assess_bregman_drift(
+    network: Network, problem: Problem, step_size: float, seed: int, weight_decay: tuple[float, ...] = ()
+) -> Verdict:
     """Judge statement bregman-drift on SGD steps from this start, in exact rational arithmetic.
 
     The start's floats are taken as the rationals that they are, and so are the errors e, which are evaluated in
@@ -84,6 +112,7 @@ def assess_bregman_drift(network: Network, problem: Problem, step_size: float, s
     """
     user_rule = any(isinstance(rule, PotentialFeedback) for rule in network.feedback)
     failure = first_failure(
+        no_weight_decay(weight_decay),
         yes_or_no("homogeneous activation", network.activation.degree is not None, network.activation.name),
         yes_or_no("a built-in rule (a user's own may not be rational)", not user_rule, network.rule_name),
     )

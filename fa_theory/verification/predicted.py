@@ -12,7 +12,14 @@ from fa_theory.bounds import assumptions as assume
 from fa_theory.dynamics import Trajectory, forward, reduced_flow
 from fa_theory.laws import end_to_end, predicted_limit, unseen_map
 from fa_theory.model import Network, Parameters, Problem, Spectrum, spectrum
-from fa_theory.verification.verdict import Verdict, first_failure, judge_deviation, not_applicable, yes_or_no
+from fa_theory.verification.verdict import (
+    Verdict,
+    first_failure,
+    judge_deviation,
+    no_weight_decay,
+    not_applicable,
+    yes_or_no,
+)
 
 Host = np.ndarray[Any, Any]
 
@@ -43,6 +50,7 @@ def assess_reduced_flow(trajectory: Trajectory) -> Verdict:
         assume.scalar_output(network),
         assume.linear_activation(network),
         assume.fixed_feedback(network),
+        no_weight_decay(trajectory.weight_decay),
         yes_or_no("continuous-time flow", trajectory.method == "flow", f"method {trajectory.method}"),
     )
     if failure is not None:
@@ -88,6 +96,7 @@ def assess_minimum_norm(trajectory: Trajectory) -> Verdict:
     """
     network, problem = trajectory.network, trajectory.problem
     failure = first_failure(
+        no_weight_decay(trajectory.weight_decay),
         assume.linear_activation(network),
         assume.loss_is(problem, "squared"),
         yes_or_no(

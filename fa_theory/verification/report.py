@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,10 +12,14 @@ from fa_theory.bounds import Bound, all_bounds, check_epsilon
 from fa_theory.dynamics import OUTCOMES, Progress, Trajectory, simulate
 from fa_theory.ledger import proof_evidence
 from fa_theory.model import Network, Problem
-from fa_theory.verification.bounded import assess_bound, assess_descent, assess_hitting_time
+from fa_theory.verification.bounded import assess_bound, assess_descent, assess_hitting_time, without_decay
+from fa_theory.verification.completeness import assess_law_completeness
 from fa_theory.verification.conserved import assess_matrix_law, assess_neuron_law, assess_projection_law
+from fa_theory.verification.dominance import dominance_json
+from fa_theory.verification.further_laws import assess_dfa_law, assess_matched_decay, assess_midpoint_exactness
 from fa_theory.verification.identities import assess_bregman_drift, assess_dissipation_split, assess_neuron_identity
 from fa_theory.verification.instance import Instance
+from fa_theory.verification.measured_decay import MeasuredDecay, measured_decay, measured_decay_json
 from fa_theory.verification.predicted import assess_minimum_norm, assess_reduced_flow
 from fa_theory.verification.verdict import Verdict
 
@@ -37,6 +41,8 @@ class Report:
         All bounds, applicable or not.
     verdicts : tuple of Verdict
         One for each statement, in the order of `fa_theory.statements.STATEMENTS`.
+    measured_decay : MeasuredDecay or None
+        The decay of the loss from its measured rate, for flows without weight decay.
     enclosure : Enclosure or None
         What was enclosed in balls, for a rigorous report.
     """
@@ -45,6 +51,7 @@ class Report:
     trajectory: Trajectory
     bounds: tuple[Bound, ...]
     verdicts: tuple[Verdict, ...]
+    measured_decay: MeasuredDecay | None = None
     enclosure: Enclosure | None = None
 
     @property
@@ -57,13 +64,15 @@ class Report:
         return next(verdict for verdict in self.verdicts if verdict.id == statement)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the report as JSON values: instance, trajectory, bounds and results."""
+        """Return the report as JSON values: instance, trajectory, bounds, results, dominance, measured decay."""
         return {
             "instance": describe(self.instance),
             "trajectory": trajectory_json(self.trajectory),
             "bounds": [bound_json(bound, self.trajectory.t.tolist()) for bound in self.bounds],
             "enclosure": None if self.enclosure is None else self.enclosure.to_json(),
             "results": [asdict(verdict) | {"proof": proof_evidence(verdict.id)} for verdict in self.verdicts],
+            "dominance": dominance_json(self.trajectory),
+            "measured_decay": measured_decay_json(self.measured_decay),
         }
 
 
@@ -82,44 +91,59 @@ def run_instance(
     network, problem = instance.network, instance.problem
     trajectory = simulate(network, problem, progress=progress, **instance.run)
     descent_step = trajectory.options["step_size"] if trajectory.method == "gd" else None
-    bounds = all_bounds(network, problem, step_size=descent_step, epsilon=epsilon)
+    decay = trajectory.weight_decay
+    bounds = tuple(
+        without_decay(each, decay) for each in all_bounds(network, problem, step_size=descent_step, epsilon=epsilon)
+    )
     # a flow has no step size, and any will do
     step_size = float(trajectory.options.get("step_size", 0.1))
+    seed = int(instance.run.get("seed", 0))
     # near the end of a run that diverges squares may overflow; what is then not a number is undecided
     with np.errstate(over="ignore", invalid="ignore"):
+        measured = measured_decay(trajectory)
         verdicts = [
             assess_neuron_identity(trajectory),
             assess_neuron_law(trajectory),
             assess_matrix_law(trajectory),
             assess_projection_law(trajectory),
-            assess_bregman_drift(network, problem, step_size, int(instance.run.get("seed", 0))),
-            assess_dissipation_split(trajectory),
+            assess_law_completeness(network, decay),
+            assess_dfa_law(trajectory),
+            assess_bregman_drift(network, problem, step_size, seed, decay),
+            assess_matched_decay(trajectory),
+            assess_midpoint_exactness(trajectory),
+            assess_dissipation_split(trajectory, measured),
             *(_ASSESS.get(bound.id, assess_bound)(bound, trajectory) for bound in bounds),
             assess_reduced_flow(trajectory),
             assess_minimum_norm(trajectory),
         ]
-    report = Report(instance, trajectory, bounds, tuple(verdicts))
+    report = Report(instance, trajectory, bounds, tuple(verdicts), measured)
     return _enclosed(report) if rigorous else report
 
 
 def _enclosed(report: Report) -> Report:
     """Return the report with bounds and verdicts from enclosures, where there are any, and reasons where not."""
     # python-flint takes a tenth of a second to import
-    from fa_theory.verification.enclosed import NOT_ENCLOSED, assess_enclosed, enclose_run, with_reason
+    from fa_theory.verification.enclosed import (
+        COMPUTED_IN_FLOATS,
+        NOT_ENCLOSED,
+        assess_enclosed,
+        enclose_run,
+        with_reason,
+    )
 
     try:
         run = enclose_run(report.trajectory)
     except ValueError as refused:
         judged = tuple(with_reason(each, str(refused)) for each in report.verdicts)
-        return Report(report.instance, report.trajectory, report.bounds, judged)
-    bounds, verdicts = [], {each.id: each for each in report.verdicts}
+        return replace(report, verdicts=judged)
+    reasons = {each.id: NOT_ENCLOSED.get(each.id, COMPUTED_IN_FLOATS) for each in report.verdicts}
+    bounds, verdicts = [], {each.id: with_reason(each, reasons[each.id]) for each in report.verdicts}
     for bound in report.bounds:
         enclosed = run.bound(bound.id)
         bounds.append(bound if enclosed is None else enclosed.as_bound(bound))
         if enclosed is not None:
             verdicts[bound.id] = assess_enclosed(enclosed, bound, report.trajectory, run)
-    judged = tuple(with_reason(each, NOT_ENCLOSED.get(each.id, "")) for each in verdicts.values())
-    return Report(report.instance, report.trajectory, tuple(bounds), judged, run)
+    return replace(report, bounds=tuple(bounds), verdicts=tuple(verdicts.values()), enclosure=run)
 
 
 def verify(

@@ -25,7 +25,8 @@ def standard_suite(seed: int = 0) -> tuple[Instance, ...]:
     For FA, sign-FA, adaFA(1) and backprop: petal width by a linear network (exponential-decay on the excess loss),
     four flowers by leaky ReLU with biases (exponential-decay with kinks), setosa against the rest with logistic loss
     (separable-decay). For FA: exponential loss, three species at once (multi-output-decay), networks of four layers,
-    and gradient descent (with a certified step size: gd-decay; until it has converged: minimum-norm).
+    DFA (dfa-law), weight decay (matched-decay), steps of the midpoint rule, and gradient descent (with a certified
+    step size: gd-decay; until it has converged: minimum-norm).
     """
 
     def instance(name: str, **options: object) -> Instance:
@@ -76,6 +77,26 @@ def standard_suite(seed: int = 0) -> tuple[Instance, ...]:
             depth=4,
             width=6,
             run={"method": "sgd", "steps": 300, "step_size": 0.05, "batch_size": 16, "seed": seed},
+        ),
+        instance(
+            "three species, linear, three layers, dfa",
+            target="species",
+            rule="dfa",
+            depth=3,
+            width=4,
+            biases=True,
+            run=_RUN | {"time": 3.0},
+        ),
+        instance(
+            "petal width, linear, matched decay, fa",
+            biases=True,
+            run=_RUN | {"time": 10.0, "weight_decay": [0.05, 0.1]},
+        ),
+        instance(
+            "petal width, linear, three layers, midpoint",
+            depth=3,
+            width=4,
+            run={"method": "midpoint", "steps": 40, "step_size": 0.1, "points": 11},
         ),
     ]
     return tuple(suite)

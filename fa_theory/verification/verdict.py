@@ -51,6 +51,12 @@ def yes_or_no(name: str, holds: bool, detail: str) -> Assumption:
     return Assumption(name, 1.0 if holds else -1.0, holds, detail)
 
 
+def no_weight_decay(rates: tuple[float, ...]) -> Assumption:
+    """Return the assumption that there is no weight decay, given lambda_1, ..., lambda_L (or none)."""
+    found = ", ".join(f"{rate:g}" for rate in rates)
+    return Assumption("no weight decay", -max(rates) if any(rates) else 1.0, not any(rates), f"decay {found or 0}")
+
+
 def first_failure(*assumptions: Assumption) -> Assumption | None:
     """Return the first assumption that fails, else the first that is undecided, else None."""
     failed = [each for each in assumptions if each.holds is False] + [

@@ -10,14 +10,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from fa_theory.bounds import Bound
 from fa_theory.dynamics import Trajectory
 from fa_theory.files import replacing
 from fa_theory.statements import STATEMENTS
-from fa_theory.verification import Report
+from fa_theory.verification import Report, alignment_along
 from fa_theory.view import markup
 from fa_theory.view.markup import Picture, words
-from fa_theory.view.plots import LAWS, alignment_along, picture, plot_alignment, plot_bound, plot_law_drift
+from fa_theory.view.plots import LAWS, picture, plot_alignment, plot_bound, plot_law_drift
 
 
 def check_writable(directory: str | os.PathLike[str]) -> None:
@@ -135,12 +137,13 @@ def _bound_in_words(bound: Bound, run: Trajectory) -> str:
 
 
 def _alignment_in_words(run: Trajectory) -> str:
-    cosines, fails = alignment_along(run)
-    if (cosines != cosines).all():
+    layers = [each.layer for each in alignment_along(run)]
+    cosines = np.stack([layer.cosine for layer in layers])
+    if np.isnan(cosines).all():
         return "no update has a direction"
-    failing = int(fails.any(axis=1).sum())
+    failing = int(np.any([layer.fails for layer in layers], axis=0).sum())
     dominance = f"dominance fails at {failing}" if failing else "dominance holds at all"
-    return f"at least {cosines[cosines == cosines].min():.3g}, {dominance} of {len(run.t)} times"
+    return f"at least {np.nanmin(cosines):.3g}, {dominance} of {len(run.t)} times"
 
 
 def _anchors(reports: Iterable[Report]) -> list[str]:

@@ -21,10 +21,11 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from fa_theory.backend import machine_epsilon
 from fa_theory.bounds import Bound
-from fa_theory.dynamics import Trajectory, dissipation
+from fa_theory.dynamics import Trajectory
 from fa_theory.statements import STATEMENTS
 from fa_theory.verification import (
     LawDrift,
+    alignment_along,
     assess_matrix_law,
     assess_neuron_law,
     assess_projection_law,
@@ -229,15 +230,16 @@ def plot_alignment(trajectory: Trajectory, ax: Axes) -> Axes:
     Axes
         The same Axes. Its lines are one for each hidden layer, the zero line, and the crosses if there are any.
     """
-    cosines, fails = alignment_along(trajectory)
-    for layer in range(cosines.shape[1]):
-        _draw_curve(ax, trajectory.t, cosines[:, layer], f"layer {layer + 1}", layer)
+    layers = [each.layer for each in alignment_along(trajectory)]
+    for index, layer in enumerate(layers):
+        _draw_curve(ax, trajectory.t, layer.cosine, f"layer {index + 1}", index)
     ax.axhline(0.0, color="black", linewidth=0.8)
+    fails = np.stack([layer.fails for layer in layers], axis=1)
     if fails.any():
         when, where = np.nonzero(fails)
         ax.plot(
             trajectory.t[when],
-            cosines[when, where],
+            np.stack([layer.cosine for layer in layers], axis=1)[when, where],
             color="black",
             linestyle="none",
             marker="x",
@@ -250,29 +252,6 @@ def plot_alignment(trajectory: Trajectory, ax: Axes) -> Axes:
     ax.set_ylabel("cosine between F and G")
     _legend_on_top(ax)
     return ax
-
-
-def alignment_along(trajectory: Trajectory) -> tuple[Host, Host]:
-    """Return the cosine between F_l and G_l along a run, and where alignment dominance fails.
-
-    Returns
-    -------
-    cosines : array, (P, L - 1)
-        For each recorded time and hidden layer; NaN where F_l is zero up to rounding, 0 where only G_l is.
-    fails : bool array, (P, L - 1)
-        Where <G_l, F_l> <= 0 and F_l is not zero.
-    """
-    shape = len(trajectory.t), trajectory.network.depth - 1
-    cosines, fails = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
-    # F's terms may cancel; what is left below a million times their rounding has no direction
-    cancelled = (1e6 * machine_epsilon(trajectory.problem.X)) ** 2
-    for k in range(shape[0]):
-        split = dissipation(trajectory.network_at(k), trajectory.problem, trajectory.slopes_at(k))
-        for index, layer in enumerate(split.layers[:-1]):
-            if layer.feedback > cancelled * layer.feedback_size:
-                cosines[k, index] = layer.cosine or 0.0
-                fails[k, index] = layer.alignment <= 0
-    return cosines, fails
 
 
 def _draw_curve(ax: Axes, t: Host, values: Host, label: str, look: int) -> None:

@@ -16,11 +16,11 @@ from fa_theory.statements import STATEMENTS
 from fa_theory.verification import Report
 
 
-def _table(*headers: str) -> Table:
-    """Return a table whose last column alone wraps."""
+def _table(*headers: str, wrapped: str = "") -> Table:
+    """Return a table whose last column wraps, and the one named `wrapped`."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for header in headers:
-        table.add_column(header, no_wrap=header != headers[-1], overflow="fold")
+        table.add_column(header, no_wrap=header not in (headers[-1], wrapped), overflow="fold")
     return table
 
 
@@ -116,7 +116,7 @@ def print_bounds(console: Console, bounds: Sequence[Bound], end: float) -> None:
 
 def print_statements(console: Console) -> None:
     """Print one row for each statement: id, title, source, evidence that this version can give."""
-    table = _table("statement", "title", "source", "evidence")
+    table = _table("statement", "title", "source", "evidence", wrapped="title")
     for each in STATEMENTS.values():
         evidence = (*each.evidence, *filter(None, [proof_evidence(each.id)]))
         table.add_row(each.id, each.title, each.source, ", ".join(evidence))

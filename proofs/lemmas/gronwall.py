@@ -3,16 +3,12 @@ r"""Gronwall: dy/dt <= -r y at all times gives y(t) <= y(0) exp(-r t)."""
 import sympy as sp
 
 from fa_theory.proofs.notation import t
-from fa_theory.symbolic.derivation import Derivation
+from fa_theory.symbolic.derivation import MONOTONE, Derivation
 from fa_theory.symbolic.facts import Fact
 from fa_theory.symbolic.proof import Control, Proof
 
 y = sp.Function("y", real=True)
 rate = sp.Symbol("r", real=True)
-
-MONOTONE = (
-    "monotonicity: an absolutely continuous function whose derivative is <= 0 almost everywhere does not increase"
-)
 
 
 def derive(proof: Derivation, sign: int = -1) -> Fact:

@@ -345,6 +345,7 @@ def test_what_cannot_be_certified_says_why(tmp_path):
     network, problem, _ = CASES["flow"]
     refused("needs a rigorous report", network, problem, **SHORT)
     refused("got midpoint", network, problem, method="midpoint", steps=2, rigorous=True)
+    refused("without weight decay", network, problem, weight_decay=0.1, rigorous=True, **SHORT)
     deep = instance_from_data(depth=3, width=2, run=SHORT)
     refused("got 3 layers", deep.network, deep.problem, rigorous=True, **SHORT)
     smooth = instance_from_data(activation="tanh", init="small", width=2)

@@ -54,7 +54,14 @@ def test_verify_prints_a_row_for_each_statement_and_writes_the_fixed_keys(tmp_pa
         assert {"id", "applicable", "assumptions", "rate", "t", "value", "quantity"} <= bound.keys()
         assert all({"name", "holds", "margin"} <= each.keys() for each in bound["assumptions"])
     applicable = {bound["id"] for bound in written["bounds"] if bound["applicable"]}
-    assert applicable == {"descent", "exponential-decay", "multi-output-decay", "gd-decay"}
+    assert applicable == {
+        "descent",
+        "exponential-decay",
+        "exponential-decay-growth",
+        "exponential-decay-patterns",
+        "multi-output-decay",
+        "gd-decay",
+    }
     assert written["instance"]["version"] == fa_theory.__version__
 
 
@@ -143,6 +150,18 @@ def test_gradient_descent_is_told_its_largest_certified_step_size(tmp_path, caps
     assert gd(alone) == gd(whole)
 
 
+def test_weight_decay_leaves_one_statement_that_applies(tmp_path, capsys):
+    file = tmp_path / "o.json"
+    assert run(capsys, "verify", *SMALL, "--weight-decay", "0.1,0.2", "--json", str(file))[0] == 0
+    written = json.loads(file.read_text())
+    verdicts = {row["id"]: row["verdict"] for row in written["results"]}
+    assert [each for each in verdicts if verdicts[each] != "not_applicable"] == ["matched-decay"]
+    assert verdicts["matched-decay"] == "holds"
+    assert written["instance"]["run"]["weight_decay"] == written["trajectory"]["options"]["weight_decay"] == [0.1, 0.2]
+    _, out, _ = run(capsys, "bound", *SMALL, "--weight-decay", "0.1")
+    assert "no weight decay (margin -0.1)" in " ".join(out.split())
+
+
 def test_simulate_writes_the_trajectory(tmp_path, capsys):
     file = tmp_path / "t.json"
     status, out, _ = run(capsys, "simulate", *SMALL, "--json", str(file))
@@ -219,6 +238,9 @@ def test_a_csv_of_the_user(tmp_path, capsys):
         (["frobnicate"], "frobnicate"),
         (["bound", "--time", "-1"], "time"),
         (["bound", "--points", "1"], "points"),
+        (["verify", "--weight-decay", "x"], "--weight-decay must be a number"),
+        (["verify", "--weight-decay", "-1"], "weight_decay must be finite and >= 0"),
+        (["bound", "--weight-decay", "0.1,0.2,0.3"], "weight_decay must be one number, or one for each of 2 layers"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(arguments, named, capsys):

@@ -70,6 +70,12 @@ def test_what_has_no_rational_values_is_float_checked_with_the_reason():
     assert "not enclosed: activation tanh" in report.verdict("dissipation-split").detail
 
 
+def test_weight_decay_is_never_enclosed():
+    report = ft.verify(aligned(1, 2, 3), regression(1, 4, 2), weight_decay=0.1, **FLOW)
+    assert report.enclosure is None
+    assert "enclosed" not in {evidence for _, evidence in rows(report).values()}
+
+
 def test_a_run_that_stays_undecided_says_so(monkeypatch):
     def never(*_):
         raise balls.UndecidedError("the loss is not decided with 8192 bits, the limit")

@@ -12,6 +12,8 @@ SOUND_REASONS = (
     "two layers",
     "scalar output",
     "rule is fa",
+    "rule is dfa",
+    "a rule with quadratic laws",
     "linearly independent samples",
     "flow, or midpoint",
     "continuous-time flow",
@@ -19,7 +21,12 @@ SOUND_REASONS = (
     "logistic loss",
     "step size at most the certified one",
     "no bias above the first layer",
+    "no output bias",
     "the excess loss has vanished",
+    "midpoint rule",
+    "no weight decay",
+    "no output bias",
+    "weight decay: none in this run",
 )
 
 
@@ -44,13 +51,16 @@ def test_the_suite_holds_every_statement_up_to_be_judged():
     """What holds where follows from the statements' assumptions, not from running them."""
     suite = {instance.name: instance for instance in standard_suite()}
     rules = {instance.network.rule_name.partition(":")[0] for instance in suite.values()}
-    assert rules == {"fa", "sign-fa", "adafa", "backprop"}
+    assert rules == {"fa", "sign-fa", "adafa", "backprop", "dfa"}
     assert {instance.problem.loss.name for instance in suite.values()} == {
         "squared",
         "logistic",
         "exponential",
         "cross_entropy",
     }
+    runs = [instance.run for instance in suite.values()]
+    assert {run.get("method", "flow") for run in runs} == {"flow", "sgd", "midpoint"}
+    assert any("weight_decay" in run for run in runs)
     assert max(instance.network.depth for instance in suite.values()) == 4
     assert all(any("standard" in each for each in i.description["transforms"]) for i in suite.values())
 

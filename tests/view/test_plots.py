@@ -11,8 +11,8 @@ from matplotlib.text import Text
 from small_runs import small_run
 
 from fa_theory.model import Network, Problem
-from fa_theory.verification import matrix_law_drift, neuron_law_drift, projection_law_drift
-from fa_theory.view.plots import alignment_along, picture, plot_alignment, plot_bound, plot_law_drift, print_style
+from fa_theory.verification import alignment_along, matrix_law_drift, neuron_law_drift, projection_law_drift
+from fa_theory.view.plots import picture, plot_alignment, plot_bound, plot_law_drift, print_style
 
 
 def axes():
@@ -209,16 +209,16 @@ def test_failing_dominance_is_marked():
 def test_updates_without_direction_are_gaps():
     zero = small_run("zero").trajectory
     fitted = Problem(zero.problem.X, np.zeros((4, 1)), "squared")
-    cosines, fails = alignment_along(dataclasses.replace(zero, problem=fitted, states=zero.states[:1] * len(zero.t)))
-    assert np.isnan(cosines).all()
-    assert not fails.any()
+    ((layer, _),) = alignment_along(dataclasses.replace(zero, problem=fitted, states=zero.states[:1] * len(zero.t)))
+    assert np.isnan(layer.cosine).all()
+    assert not layer.fails.any()
 
 
 def test_zero_weights_above_leave_a_gradient_of_zero_where_dominance_fails():
     # W_2 = 0: G_1 = 0, F_1 is not
-    cosines, fails = alignment_along(small_run("zero").trajectory)
-    assert cosines[0, 0] == 0.0
-    assert fails[0, 0]
+    ((layer, _),) = alignment_along(small_run("zero").trajectory)
+    assert layer.cosine[0] == 0.0
+    assert layer.fails[0]
 
 
 def test_pictures_are_files_of_their_kind_and_always_the_same():

@@ -1,0 +1,146 @@
+r"""projection-law: directions that no update can reach are never left.
+
+X (N, d) holds the samples, one a row, and W (n, d) the weights of the first layer. Delta (N, n) is the signal at the
+first hidden layer, one sample a row, and otherwise arbitrary: so the first law holds for every rule, activation
+(Filippov solutions included), loss, depth and with biases; with P = X^+ X, the projector on the row space of the data.
+
+In a linear network under FA the signal at the first layer is B_2 B_3 ... B_L e. K (n, m) stands for that product, of
+any number of factors; the induction over the layers is its own step: K_l = B_2 ... B_l (n, k) carries the signal of
+layer l to the first, B (k, q) is B_{l+1}. U (n, r) is an orthonormal basis of the range of K, so K = U R for some R.
+"""
+
+import sympy as sp
+
+from fa_theory.proofs.notation import N, d, m, n
+from fa_theory.symbolic.derivation import Derivation
+from fa_theory.symbolic.facts import Fact
+from fa_theory.symbolic.proof import Control, Proof
+from fa_theory.symbolic.rates import rate
+
+k, q, r = sp.symbols("k q r", integer=True, positive=True)
+decay, step = sp.Symbol("lambda", positive=True), sp.Symbol("eta", real=True)
+
+X, pseudoinverse, W = sp.MatrixSymbol("X", N, d), sp.MatrixSymbol("X^+", d, N), sp.MatrixSymbol("W", n, d)
+bias, ones = sp.MatrixSymbol("beta", n, 1), sp.MatrixSymbol("1", N, 1)
+Delta, E = sp.MatrixSymbol("Delta", N, n), sp.MatrixSymbol("E", N, m)
+K, U, R = sp.MatrixSymbol("K", n, m), sp.MatrixSymbol("U", n, r), sp.MatrixSymbol("R", r, m)
+carried, B = sp.MatrixSymbol("K_l", n, k), sp.MatrixSymbol("B_{l+1}", k, q)
+signal, signal_above = sp.MatrixSymbol("Delta_l", N, k), sp.MatrixSymbol("Delta_{l+1}", N, q)
+
+P = pseudoinverse * X
+off_data = sp.Identity(d) - P
+off_range = sp.Identity(n) - U * U.T
+
+INDUCTION = (
+    "induction: what is the same at layers l and l + 1, for every l, is the same at the first and the last layer"
+)
+
+
+def derive_data(proof: Derivation, direction: sp.MatrixExpr = off_data, lam: sp.Expr = sp.S.Zero) -> list[Fact]:
+    penrose = proof.given("pseudoinverse", X * pseudoinverse * X, "=", X)
+    still = [
+        proof.given("data", rate(X), "=", sp.ZeroMatrix(N, d)),
+        proof.given("data", rate(pseudoinverse), "=", sp.ZeroMatrix(d, N)),
+    ]
+    moving = proof.given("flow", rate(W), "=", -Delta.T * X / N - lam * W)
+    law = proof.equal(
+        "any rule: W (I - P) stands still",
+        rate(W * direction),
+        sp.ZeroMatrix(n, d),
+        using=[moving, *still, penrose],
+        why="every update is a combination of samples, and X (I - X^+ X) = 0",
+    )
+    one_step = proof.equal(
+        "any rule: so it does in a step of gradient descent or SGD",
+        (W - step * Delta.T * X / N) * direction,
+        W * direction,
+        using=[penrose],
+        why="the same, with the samples of the minibatch among those of X",
+    )
+    return [law, one_step]
+
+
+def derive_range(proof: Derivation, rest: sp.MatrixExpr = off_range) -> list[Fact]:
+    linear = proof.given("linear FA", signal, "=", signal_above * B.T)
+    same = proof.equal(
+        "FA: Delta_l (B_2 ... B_l)^T is the same at every layer",
+        signal * carried.T,
+        signal_above * (carried * B).T,
+        using=[linear],
+        why="the signal of layer l is that of layer l + 1 times B_{l+1}^T",
+    )
+    sent = proof.cite(
+        "FA: so what reaches the first layer (l = 1) is what the last (l = L) sends",
+        Delta,
+        "=",
+        E * K.T,
+        theorem=INDUCTION,
+        using=[same],
+    )
+    spanned = proof.given("basis", K, "=", U * R)
+    orthonormal = proof.given("basis", U.T * U, "=", sp.Identity(r))
+    kept = proof.equal(
+        "U U^T keeps the range of K",
+        U * U.T * K,
+        K,
+        because=[(U * U.T - sp.Identity(n), spanned)],
+        using=[orthonormal],
+        why="K = U R and U^T U = I",
+    )
+    still = proof.given("linear FA", rate(U), "=", sp.ZeroMatrix(n, r))
+    moving = [
+        proof.given("flow", rate(W), "=", -Delta.T * X / N),
+        proof.given("flow", rate(bias), "=", -Delta.T * ones / N),
+    ]
+    why = "every update is K times something"
+    using = [*moving, sent, still, kept]
+    return [
+        proof.equal("FA: (I - U U^T) W stands still", rate(rest * W), sp.ZeroMatrix(n, d), using=using, why=why),
+        proof.equal("FA: and so does (I - U U^T) beta", rate(rest * bias), sp.ZeroMatrix(n, 1), using=using, why=why),
+    ]
+
+
+def derive(proof: Derivation) -> list[Fact]:
+    return [*derive_data(proof), *derive_range(proof)]
+
+
+def counterexample_weight_decay() -> sp.Basic:
+    # one neuron, w = (1, 2), one sample x = (1, 0), e = b = 1, decay rate 1: w_2 is off the data and shrinks
+    weight, sample = sp.Matrix([[1, 2]]), sp.Matrix([[1, 0]])
+    off = sp.eye(2) - sample.T * sample
+    return sp.Eq((-sample - weight) * off, sp.zeros(1, 2))
+
+
+def counterexample_gated() -> sp.Basic:
+    # ReLU, w = (1, -1), x = 1, B_2 = (1, 1)^T, e = 1: only the first neuron moves, which is not along B_2
+    slopes, feedback = sp.diag(1, 0), sp.Matrix([1, 1])
+    off = sp.eye(2) - feedback * feedback.T / 2
+    return sp.Eq(off * -slopes * feedback, sp.zeros(2, 1))
+
+
+PROOF = Proof(
+    id="projection-law",
+    title="Projection laws",
+    statement=(
+        r"For any rule, activation, loss and depth, without weight decay, $W_1 (I - P_X)$ is constant, $P_X = X^+ X$ "
+        r"the projector on the row space of the data; GD and SGD keep it too. In linear networks, FA also keeps "
+        r"$(I - U U^T) W_1$ and $(I - U U^T)\beta_1$, $U$ an orthonormal basis of the range of "
+        r"$B_2 B_3 \cdots B_L$."
+    ),
+    assumptions={
+        "pseudoinverse": r"$X X^+ X = X$",
+        "data": r"$X$ does not move",
+        "flow": r"$\dot W_1 = -\frac1N \Delta^T X$ and $\dot\beta_1 = -\frac1N \Delta^T 1$ with some signal $\Delta$",
+        "linear FA": r"$\Delta_l = \Delta_{l+1} B_{l+1}^T$ at every hidden layer, and nothing fed back moves",
+        "basis": r"$U^T U = I$, and the range of $K = B_2 \cdots B_L$ is that of $U$: $K = U R$",
+    },
+    source="own",
+    derive=derive,
+    controls=(
+        Control("weight decay", lambda proof: derive_data(proof, lam=decay)),
+        Control("on the data's row space", lambda proof: derive_data(proof, direction=P)),
+        Control("within the range of the feedback", lambda proof: derive_range(proof, rest=U * U.T)),
+        Control("weight decay, at an instance", counterexample_weight_decay, counterexample=True),
+        Control("gating: the range is left", counterexample_gated, counterexample=True),
+    ),
+)
