@@ -150,7 +150,7 @@ STATEMENTS = {
             "solution of dL/dt = -rho L^2 (exponential) or d sigma/dt = -(rho/N) (1 - exp(-sigma))^2, sigma = N L "
             "(logistic), rho = a^2 gamma^2 s. The paper claims generalised decay for separable data; the "
             "constants are this project's.",
-            _ENCLOSED,
+            _FLOAT,
         ),
         Statement(
             "multi-output-decay",
