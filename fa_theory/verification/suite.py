@@ -107,11 +107,12 @@ def run_suite(
     progress: Callable[[Instance, float], None] | None = None,
     *,
     epsilon: float | None = None,
+    rigorous: bool = False,
 ) -> Iterator[Report]:
     """Run instances one after another and yield each report when it is finished."""
     for instance in instances:
         advance = None if progress is None else _for_instance(progress, instance)
-        yield run_instance(instance, advance, epsilon=epsilon)
+        yield run_instance(instance, advance, epsilon=epsilon, rigorous=rigorous)
 
 
 def _for_instance(progress: Callable[[Instance, float], None], instance: Instance) -> Callable[[float], None]:
