@@ -111,6 +111,8 @@ class Derivation:
             raise StepFailed(f"{key!r} is not among the assumptions: {', '.join(self.assumptions) or 'none'}")
         claimed = claim(lhs, relation, rhs)
         for one, other in ((claimed.lhs, claimed.rhs), (claimed.rhs, claimed.lhs)):
+            if isinstance(one, Rate):
+                require_continuous(repr(key), one)
             if isinstance(one, Rate) and canonical(one) == 0 != other:
                 raise StepFailed(f"{key!r}: {one.arg} is constant in time, its rate cannot be {other}")
         premise = Premise(key, claimed, frozenset(schematic))

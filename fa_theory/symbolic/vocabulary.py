@@ -138,7 +138,7 @@ class Vocabulary:
                 )
             if not isinstance(value, sp.MatrixSymbol):
                 require_fit(_sample(value), _sample(symbol))
-        apart = {each: stand_in(_resized(each, others)) for each in defined}
+        apart = {each: stand_in(each) for each in defined}
         apart |= {each: stand_in(each) for side in _sides(claims) for each in free_indices(side) - at.keys()}
         claims = [substituted(each, apart) for each in claims]
         told = set().union(*(letters(side) for side in _sides(substituted(each, others) for each in claims)))
