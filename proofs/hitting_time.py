@@ -224,8 +224,8 @@ PROOF = Proof(
         **{key: LATE_CLOCK.assumptions[key] for key in ("clock starts", "low", "above", "before")},
         "tau_eps": (
             r"$e^{N L_{\max}} - 1 \le (e^{N\epsilon} - 1) e^{I_\epsilon}$, $I_\epsilon$ and $Q_\epsilon > 0$ being "
-            r"$I_2$ and $Q$ at $\tau_\epsilon$; $I_2 \ge I_\epsilon + Q_\epsilon (\tau - \tau_\epsilon)$: as no $low_i$ "
-            r"decreases with $\tau$, neither does $Q$, and $I_2$ is convex in $\tau$"
+            r"$I_2$ and $Q$ at $\tau_\epsilon$; $I_2 \ge I_\epsilon + Q_\epsilon (\tau - \tau_\epsilon)$: as no "
+            r"$low_i$ decreases with $\tau$, neither does $Q$, and $I_2$ is convex in $\tau$"
         ),
         "until then": r"up to now $L \ge \epsilon$",
     },
