@@ -9,7 +9,8 @@ the direction: as many directions as pairs (M, K), at every state. What remains 
 Fields are written as expressions of the state. They are affine in it, so the derivative of one along another, which the
 bracket [F, G] = DG F - DF G needs, is an exact difference quotient. A skew matrix is written S - S^T.
 
-For two-layer gated networks the lemma gated-completeness says what the differential of a law is at each neuron.
+For two-layer gated networks the lemma gated-completeness says what the differential of a law is at each neuron. That its
+samples exist for every neuron, and that the neurons add up to n laws, is argued by hand.
 """
 
 import sympy as sp
@@ -258,12 +259,12 @@ def derive(proof: Derivation) -> list[Fact]:
         differential,
         "=",
         sp.Sum(multiple[i] * neuron_law[i], (i, 1, n)),
-        why="The lemma is about one neuron and one choice of samples. That no data move a function says that no single "
-        "sample does, whatever its error (squared loss, any target). With no two kinks the same, the kink of every "
-        "neuron has points on no other kink, and there are small y with w.y > 0 (w is not zero; with d >= 2, or a bias "
-        "as one more input, the kink is more than the origin): the lemma's samples exist for every neuron, and fill an "
-        "open set. The conditions hold at all states near by. b_i is not zero, so C_i depends on v_i, which no "
-        "other C_j contains: the n differentials are independent. By neuron-law each C_i is a law.",
+        why="The lemma is about one neuron and given samples. That no data move a function says that no single sample "
+        "does, whatever its error (squared loss, any target). With no w_i zero and no two kinks the same, every kink "
+        "has, for d >= 2 or with a bias as one more input, a point that is on no other, and each half of a small ball "
+        "around it spans the inputs: the lemma's samples exist for every neuron, at all states near by. So the "
+        "differential is the sum of c_i dC_i. As b_i is not zero, C_i depends on v_i, which no other C_j contains: "
+        "the n differentials are independent; and by neuron-law each C_i is a law.",
         using=[neuron],
     )
     gated = proof.cite(
