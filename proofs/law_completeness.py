@@ -9,8 +9,8 @@ the direction: as many directions as pairs (M, K), at every state. What remains 
 Fields are written as expressions of the state. They are affine in it, so the derivative of one along another, which the
 bracket [F, G] = DG F - DF G needs, is an exact difference quotient. A skew matrix is written S - S^T.
 
-For two-layer gated networks the lemma gated-completeness says what the differential of a law is at each neuron. That its
-samples exist for every neuron, and that the neurons add up to n laws, is argued by hand.
+For two-layer gated networks the lemma gated-completeness says what the differential of a law is at each neuron. That
+its samples exist for every neuron, and that the neurons add up to n laws, is argued by hand.
 """
 
 import sympy as sp
