@@ -7,12 +7,12 @@ citations and unchecked steps that it rests on. What a derivation concludes cann
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from fa_theory.symbolic.facts import Claim, Fact, Premise, claim, put_in, substituted
+from fa_theory.symbolic.facts import Fact, Premise, claim, put_in, substituted
 from fa_theory.symbolic.inference import (
     StepFailed,
     equation,
@@ -26,53 +26,18 @@ from fa_theory.symbolic.inference import (
 from fa_theory.symbolic.premises import establishing, inductive, instance
 from fa_theory.symbolic.rates import MatrixRate, Rate, rate
 from fa_theory.symbolic.scope import letters, named
+from fa_theory.symbolic.steps import Step
 from fa_theory.symbolic.sums import canonical
 from fa_theory.symbolic.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from fa_theory.symbolic.proof import Proof
 
-KINDS = (
-    "assumption",
-    "definition",
-    "identity",
-    "inequality",
-    "sum",
-    "lemma",
-    "induction",
-    "constant",
-    "monotone",
-    "cited",
-    "by hand",
-)
-
 SLACKS = "the difference is a sum of terms that are not negative"
 CONSTANT = "constancy: an absolutely continuous function with zero derivative almost everywhere is constant"
 MONOTONE = (
     "monotonicity: an absolutely continuous function whose derivative is <= 0 almost everywhere does not increase"
 )
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of a derivation.
-
-    Attributes
-    ----------
-    name : str
-        What the step establishes, in words.
-    kind : str
-        One of `KINDS`.
-    claim : Claim
-        What it establishes, in symbols.
-    why : str
-        The justification for a reader.
-    """
-
-    name: str
-    kind: str
-    claim: Claim
-    why: str
 
 
 class Derivation:

@@ -12,7 +12,7 @@ from sympy.core.function import AppliedUndef
 from fa_theory.symbolic.equality import is_matrix, undefined
 from fa_theory.symbolic.rates import TIME, MatrixRate, Rate
 from fa_theory.symbolic.scope import free_indices, letters
-from fa_theory.symbolic.substitution import substitute
+from fa_theory.symbolic.substitution import substitute, with_readable_indices
 from fa_theory.symbolic.sums import is_index
 from fa_theory.symbolic.words import require_same_shape
 
@@ -182,4 +182,5 @@ def put_in(claims: Iterable[Claim], values: Mapping[Any, Any]) -> list[Any]:
 
 def substituted(claimed: Claim, values: Mapping[Any, Any]) -> Claim:
     """Return the claim with values put in for symbols, matrices, indexed quantities and functions, all at once."""
-    return claim(substitute(claimed.lhs, values), claimed.relation, substitute(claimed.rhs, values))
+    lhs, rhs = (with_readable_indices(substitute(side, values)) for side in (claimed.lhs, claimed.rhs))
+    return claim(lhs, claimed.relation, rhs)

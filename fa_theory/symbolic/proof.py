@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 import sympy as sp
 
-from fa_theory.symbolic.derivation import Derivation, Step
+from fa_theory.symbolic.derivation import Derivation
 from fa_theory.symbolic.facts import Fact, home_of
 from fa_theory.symbolic.inference import StepFailed
+from fa_theory.symbolic.steps import Step
 from fa_theory.symbolic.vocabulary import Vocabulary
 
 Derive = Callable[[Derivation], Fact | Sequence[Fact]]

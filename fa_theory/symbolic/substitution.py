@@ -56,6 +56,22 @@ def substitute(expression: Any, values: Mapping[Any, Any]) -> Any:
     return _put_in(with_fresh_indices(sp.sympify(expression)), plain, callables)
 
 
+def with_readable_indices(expression: sp.Basic) -> sp.Basic:
+    """Undo the renaming of bound indices as far as nothing is captured, so that equal claims stay the same."""
+
+    def renamed(total: sp.Sum) -> sp.Sum:
+        taken = total.atoms(sp.Symbol) - {limit[0] for limit in total.limits}
+        names: dict[sp.Symbol, sp.Symbol] = {}
+        for index, *_ in total.limits:
+            names[index] = sp.Symbol(index.name, integer=True)
+            while names[index] in taken:
+                names[index] = sp.Symbol(names[index].name + "'", integer=True)
+            taken.add(names[index])
+        return total.xreplace(names)
+
+    return expression.replace(lambda each: isinstance(each, sp.Sum), renamed)
+
+
 def _entry(base: sp.IndexedBase, *indices: Any) -> sp.Indexed:
     return base[indices]
 

@@ -284,3 +284,20 @@ def test_a_proof_that_breaks_down_is_a_failed_proof():
     assert check(lemma(broken)).failure == "no such thing"
     found = check(lemma(sound, controls=(Control("wrong", broken),)))
     assert "broke down with TypeError: no such thing" in found.failure
+
+
+def test_what_a_lemma_assumes_is_listed_once(proof):
+    def derive(each):
+        return each.times("x", s, each.given("a", sp.Sum(w[i, k] * y[k], (k, 1, d)), "=", y[i]))
+
+    facts = [proof.apply(lemma(derive, "a"), {s: value}) for value in (z, u, c)]
+    both = proof.equal("x", facts[0].claim.lhs + facts[1].claim.lhs, (z + u) * y[i], because=facts[:2])
+    assert len(both.premises | facts[2].premises) == 1
+    told = proof.apply(lemma(derive, "a"), {y: lambda q: x[q] * z + k * 0, s: k})
+    assert told.claim.lhs == k * sp.Sum(w[i, k] * x[k] * z, (k, 1, d))
+
+
+def test_a_name_shared_with_an_indexed_quantity_ties_nothing(proof):
+    e = indexed("s")
+    with pytest.raises(StepFailed, match="stands for"):
+        proof.cite("x", e[i] * s, "=", 0, theorem="any", using=[proof.given("a", e[i], "=", 0)])
