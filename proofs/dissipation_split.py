@@ -157,14 +157,13 @@ def derive(proof: Derivation, sign: int = -1, cross: sp.Expr = sp.S.Half, upward
     )
 
     def dominated(key: str, size: sp.Expr) -> list[Fact]:
-        dominance = proof.given(key, c * size, "<=", pairing())
-        summed = proof.sum_over("dominance in all hidden layers", dominance, (layer, 1, depth - 1))
+        dominance = proof.given(key, c * over_hidden_layers(size), "<=", over_hidden_layers(pairing()))
         bound = proof.at_most(
             f"{key}: the loss falls at least this fast",
             rate(loss(t)),
             -squared(G, gamma, depth) - c * over_hidden_layers(size),
-            because=[split, summed],
-            why="the split, bounded layer by layer",
+            because=[split, dominance],
+            why="the split, bounded",
         )
         descent = proof.at_most(
             f"{key}: descent",
@@ -204,8 +203,9 @@ PROOF = Proof(
     statement=(
         r"In a network of $D$ layers, $\dot L = -|G_D|^2 - \sum_{l<D} \langle G_l, F_l \rangle$, with "
         r"$\langle G, F \rangle = \frac12 (|G|^2 + |F|^2 - |G - F|^2)$: a gradient, an FA and an alignment component "
-        r"for every hidden layer. Where $\langle G_l, F_l \rangle \ge c |F_l|^2$ in every hidden layer (alignment "
-        r"dominance), $\dot L \le -|G_D|^2 - c \sum_{l<D} |F_l|^2 \le 0$; the same with $|G_l|^2$ (gradient form). "
+        r"for every hidden layer. Where $\sum_{l<D} \langle G_l, F_l \rangle \ge c \sum_{l<D} |F_l|^2$, as it is if "
+        r"every hidden layer has $\langle G_l, F_l \rangle \ge c |F_l|^2$ (alignment dominance), "
+        r"$\dot L \le -|G_D|^2 - c \sum_{l<D} |F_l|^2 \le 0$; the same with $|G_l|^2$ (gradient form). "
         r"Weights and biases are counted together, as $(G, \gamma)$ and $(F, \psi)$."
     ),
     assumptions={
@@ -219,8 +219,10 @@ PROOF = Proof(
         "loss": r"$\dot L = E\langle U_D, \dot h_D \rangle$: $U_D$ is the derivative of the loss by the output",
         "inputs": r"$h_0$ is the data, which does not move",
         "last layer": r"$F_D = G_D$ and $\psi_D = \gamma_D$: no feedback is used in the last layer",
-        "dominance": r"$\langle G_l, F_l \rangle \ge c\,|F_l|^2$ with $c \ge 0$ in every hidden layer at that time",
-        "gradient dominance": r"$\langle G_l, F_l \rangle \ge c\,|G_l|^2$ with $c \ge 0$ in every hidden layer then",
+        "dominance": r"$\sum_{l<D} \langle G_l, F_l \rangle \ge c \sum_{l<D} |F_l|^2$ with $c \ge 0$ at that time: it "
+        r"follows from $\langle G_l, F_l \rangle \ge c\,|F_l|^2$ in every hidden layer",
+        "gradient dominance": r"$\sum_{l<D} \langle G_l, F_l \rangle \ge c \sum_{l<D} |G_l|^2$ with $c \ge 0$ then: it "
+        r"follows from $\langle G_l, F_l \rangle \ge c\,|G_l|^2$ in every hidden layer",
     },
     source="paper",
     derive=derive,

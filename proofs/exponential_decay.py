@@ -174,8 +174,8 @@ PROOF = Proof(
     statement=(
         r"Two layers, one output, squared loss, slopes in $[a, 1]$, $a > 0$; FA, sign-FA or adaFA, each with its own "
         r"$c_i = -C_i$. If $c_i \ge 0$ for all $i$ and $s = \sum_i c_i$, then "
-        r"$L(t) \le L(0) \exp(-2 a^2 s \lambda_{\min} t)$, $\lambda_{\min}$ the least eigenvalue of $X X^T / N$, "
-        r"positive if the samples are linearly independent. For any signs, "
+        r"$L(t) \le L(0) \exp(-2 a^2 s \lambda_{\min} t)$, $\lambda_{\min}$ the least eigenvalue of "
+        r"$X X^T / N$. For any signs, "
         r"$L(t) \le L(0) \exp(-2 (a^2 s_+ \lambda_{\min} - s_- \lambda_{\max}) t)$. In linear networks, with any data "
         r"and $s = \sum_i c_i \ge 0$, $L(t) - L^* \le (L(0) - L^*) \exp(-2 s \lambda_+ t)$, $\lambda_+$ the least "
         r"non-zero eigenvalue and $L^* \le L$ the least loss of a linear map. Hidden biases make $1$ one more input."

@@ -139,6 +139,7 @@ def derive(
 
     def conclude(name: str, quantity: sp.Expr, names: dict[Any, Any], falls: Fact) -> None:
         values = {comparison.y: sp.Lambda(t, quantity), **names}
+        conclusions.append(falls)
         for which, form in enumerate(("implicit", "explicit")):
             conclusions.append(
                 proof.apply(comparison.PROOF, values, {"decay": falls}, conclusion=which, name=f"{name}: {form}")

@@ -6,13 +6,16 @@ between theta c and mu / (eta lambda_+), it does so for one step more: the drift
 weights are paid for by the fall of the loss (telescoping). Here the induction over the steps is put together.
 
 D_k = L_k - L_* is the excess loss, L_* what no linear map can reach: the part of the targets y outside the span of the
-columns of X, over 2N; the data may be of any rank. K counts the steps; nu = 2 - mu.
+columns of X, over 2N. No weights have a smaller loss, and by the lemma attained-loss a linear map has this one. The
+data may be of any rank. K counts the steps; nu = 2 - mu.
 """
 
 import sympy as sp
 
+from fa_theory.proofs.lemmas.attained_loss import PROOF as ATTAINED
 from fa_theory.proofs.lemmas.bounded_descent import PROOF as BOUNDED
 from fa_theory.proofs.lemmas.bounded_descent import (
+    D,
     K,
     c,
     eta,
@@ -87,7 +90,15 @@ def derive(proof: Derivation, start_law: sp.Expr = c, speed: int = 1) -> list[Fa
         because=[decay, excess.at({k: K}), (-(ratio**K), excess.at({k: sp.S.Zero}))],
         why="D is the excess loss",
     )
-    return [bounded, errors, *kept]
+    least_loss = proof.at_most(
+        "no linear map has a smaller loss: W and v may be any at the start",
+        least_possible,
+        loss[K],
+        because=[D[K], (-1, excess.at({k: K}))],
+        why="the excess loss is a sum of squares",
+    )
+    attained = proof.apply(ATTAINED, {}, name="and one has this loss, times 2N")
+    return [bounded, errors, *kept, least_loss, attained]
 
 
 def counterexample_misaligned() -> sp.Basic:
@@ -113,6 +124,7 @@ PROOF = Proof(
     statement=(
         r"Gradient descent with FA, two linear layers, scalar output, squared loss, any data, any width. Let "
         r"$c = \langle b, v_0\rangle - \frac12 |W_0|_F^2 > 0$, $D_0 = L_0 - L_*$ the excess loss at the start, "
+        r"$L_* = \frac1{2N} (|y|^2 - |Q^T y|^2)$ the least loss of any linear map, "
         r"$\lambda_-$ and $\lambda_+$ the least non-zero and the greatest eigenvalue of $X^T X / N$, $0 < \theta < 1$, "
         r"$0 < \mu < 2$ and $r = |W_0|_F + \frac{2 |b| \sqrt{2 D_0 / \lambda_-}}{(2 - \mu)\theta c}$. If "
         r"$\eta |b|^2 D_0 \le (2 - \mu)(1 - \theta)\theta c^2$ and "
@@ -123,6 +135,7 @@ PROOF = Proof(
     assumptions={
         **STEP.assumptions,
         **{key: BOUNDED.assumptions[key] for key in ("parameters", "step size")},
+        **{key: ATTAINED.assumptions[key] for key in ("map", "combined")},
         "aligned": r"$c = \langle b, v_0\rangle - \frac12 |W_0|_F^2 > 0$",
         "eigenvalues": r"$\lambda_- \le \lambda_+$",
     },

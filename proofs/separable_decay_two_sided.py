@@ -268,8 +268,8 @@ PROOF = Proof(
         "Q >= 0": r"$Q \ge 0$",
         "lateness": (
             r"$late = (t - N\tau)_+$ starts at $0$, as $\tau$ does; with $\chi = 1$ where $t > N\tau$ and else $0$, "
-            r"its derivative is $\chi$ times that of $t - N\tau$ almost everywhere, for that is $0$ almost everywhere on "
-            r"$\{t = N\tau\}$"
+            r"its derivative is $\chi$ times that of $t - N\tau$ almost everywhere, for that is $0$ almost everywhere "
+            r"on $\{t = N\tau\}$"
         ),
         "exponential: U": (
             r"$\lambda_1 L(0) e^{-I} + \lambda_2 J e^{-I} \le U$ for some $\lambda_1, \lambda_2 \ge 0$ with "

@@ -7,17 +7,18 @@ citations and unchecked steps that it rests on. What a derivation concludes cann
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from fa_theory.symbolic.facts import Claim, Fact, Premise, claim, put_in, substituted
+from fa_theory.symbolic.facts import Fact, Premise, claim, put_in, substituted
 from fa_theory.symbolic.inference import (
     StepFailed,
     equation,
     inequality,
     multiplied,
+    require_continuous,
     require_defined,
     resting_on,
     summed,
@@ -25,53 +26,18 @@ from fa_theory.symbolic.inference import (
 from fa_theory.symbolic.premises import establishing, inductive, instance
 from fa_theory.symbolic.rates import MatrixRate, Rate, rate
 from fa_theory.symbolic.scope import letters, named
+from fa_theory.symbolic.steps import Step
 from fa_theory.symbolic.sums import canonical
 from fa_theory.symbolic.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from fa_theory.symbolic.proof import Proof
 
-KINDS = (
-    "assumption",
-    "definition",
-    "identity",
-    "inequality",
-    "sum",
-    "lemma",
-    "induction",
-    "constant",
-    "monotone",
-    "cited",
-    "by hand",
-)
-
 SLACKS = "the difference is a sum of terms that are not negative"
 CONSTANT = "constancy: an absolutely continuous function with zero derivative almost everywhere is constant"
 MONOTONE = (
     "monotonicity: an absolutely continuous function whose derivative is <= 0 almost everywhere does not increase"
 )
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of a derivation.
-
-    Attributes
-    ----------
-    name : str
-        What the step establishes, in words.
-    kind : str
-        One of `KINDS`.
-    claim : Claim
-        What it establishes, in symbols.
-    why : str
-        The justification for a reader.
-    """
-
-    name: str
-    kind: str
-    claim: Claim
-    why: str
 
 
 class Derivation:
@@ -109,14 +75,16 @@ class Derivation:
         if key not in self.assumptions:
             raise StepFailed(f"{key!r} is not among the assumptions: {', '.join(self.assumptions) or 'none'}")
         claimed = claim(lhs, relation, rhs)
-        if isinstance(claimed.lhs, Rate) and canonical(claimed.lhs) == 0 != claimed.rhs:
-            raise StepFailed(f"{key!r}: {claimed.lhs.arg} is constant in time, its rate cannot be {claimed.rhs}")
+        for one, other in ((claimed.lhs, claimed.rhs), (claimed.rhs, claimed.lhs)):
+            if isinstance(one, Rate):
+                require_continuous(repr(key), one)
+            if isinstance(one, Rate) and canonical(one) == 0 != other:
+                raise StepFailed(f"{key!r}: {one.arg} is constant in time, its rate cannot be {other}")
         premise = Premise(key, claimed, frozenset(schematic))
-        if premise in self._stated:
-            return self._stated[premise]
-        fact = Fact(claimed, frozenset({premise}), schematic=premise.schematic)
-        self._stated[premise] = fact
-        return self._record(self.assumptions[key], "assumption", fact, "assumed")
+        if premise not in self._stated:
+            fact = Fact(claimed, frozenset({premise}), schematic=premise.schematic)
+            self._stated[premise] = self._record(self.assumptions[key], "assumption", fact, "assumed")
+        return self._stated[premise]
 
     def define(self, name: str, symbol: Any, expression: Any) -> Fact:
         """Name an expression by a symbol (plain, indexed, a matrix or a function of time) that has not occurred before.
@@ -228,6 +196,7 @@ class Derivation:
         zero = isinstance(rhs, sp.ZeroMatrix) or rhs == 0
         if relation != "=" or not zero or not isinstance(lhs, Rate | MatrixRate):
             raise StepFailed(f"{name}: not of the form rate(Q) = 0: {fact.claim}")
+        require_continuous(name, lhs)
         self.vocabulary.still.add(self.vocabulary.new(name, value, lhs.args[0]))
         conserved = resting_on(claim(lhs.args[0], "=", value), [fact])
         cited = frozenset({*conserved.cites, CONSTANT})
@@ -247,6 +216,7 @@ class Derivation:
         if relation == "=" or not (falls or rises):
             raise StepFailed(f"{name}: not of the form rate(Q) <= 0 or 0 <= rate(Q): {fact.claim}")
         quantity = (lhs if falls else rhs).args[0]
+        require_continuous(name, rate(quantity))
         self.vocabulary.still.add(self.vocabulary.new(name, value, quantity))
         bound = resting_on(claim(quantity, "<=", value) if falls else claim(value, "<=", quantity), [fact])
         bound = replace(bound, cites=bound.cites | {MONOTONE}, schematic=frozenset())
@@ -276,10 +246,10 @@ class Derivation:
         lemma : Proof
             The lemma or statement; it is checked first.
         at : mapping
-            What to put in for its symbols; see `fa_theory.symbolic.facts.substitute`.
+            What to put in for its symbols; see `fa_theory.symbolic.substitution.substitute`.
         given : mapping of str to Fact or sequence of Fact
-            For its assumptions, by key, the facts that establish what it says about them, in the order in which it
-            says so. An assumption that is left out must be declared here too, under the same key.
+            For its assumptions, by key, the facts that establish what it says about them, in any order.
+            An assumption that is left out must be declared here too, under the same key.
         conclusion : int
             Which of its conclusions.
         name, why : str
@@ -293,6 +263,8 @@ class Derivation:
         """
         name = name or lemma.title
         theorem = lemma.theorem()
+        source = theorem.conclusions[conclusion]
+        claims = [source.claim, *(premise.claim for premise in source.premises)]
         self.vocabulary.require_constancy(name, theorem.vocabulary, at)
         established = {
             key: (facts,) if isinstance(facts, Fact) else tuple(facts) for key, facts in (given or {}).items()
@@ -300,11 +272,8 @@ class Derivation:
         unknown = established.keys() - lemma.assumptions.keys()
         if unknown:
             raise StepFailed(f"{name}: {lemma.id} has no assumption {', '.join(sorted(unknown))}")
-        source = theorem.conclusions[conclusion]
-        claims = [source.claim, *(premise.claim for premise in source.premises)]
-        used = set().union(*(letters(each.lhs) | letters(each.rhs) for each in claims))
         try:
-            self.vocabulary.adopt(name, theorem.vocabulary, used, at)
+            self.vocabulary.adopt(name, theorem.vocabulary, claims, at)
             concluded = substituted(source.claim, at)
             needed = [instance(each, at) for each in sorted(source.premises, key=str)]
             premises = [
@@ -316,6 +285,8 @@ class Derivation:
         require_defined(name, put_in(claims, at), premises)
         fact = resting_on(concluded, premises)
         fact = replace(fact, by_hand=fact.by_hand | source.by_hand, cites=fact.cites | source.cites)
+        if theorem.vocabulary.introduced & (letters(source.claim.lhs) | letters(source.claim.rhs)):
+            fact = replace(fact, schematic=frozenset())  # what the lemma defines depends on what these stand for
         return self._record(name, "lemma", fact, why or f"{lemma.id}")
 
     def induct(
@@ -426,6 +397,6 @@ class Derivation:
         return self._record(name, "by hand", fact, why)
 
     def _record(self, name: str, kind: str, fact: Fact, why: str) -> Fact:
-        self.vocabulary.use(name, fact.claim)
+        fact = self.vocabulary.established_here(name, fact)
         self.steps.append(Step(name, kind, fact.claim, why))
         return fact

@@ -12,9 +12,9 @@ from pathlib import Path
 import sympy as sp
 
 from fa_theory.files import replacing
-from fa_theory.symbolic.derivation import Step
 from fa_theory.symbolic.facts import LATEX_RELATIONS, Claim
 from fa_theory.symbolic.proof import Checked, Proof
+from fa_theory.symbolic.steps import Step
 
 _ENGINES = ("pdflatex", "xelatex", "lualatex", "tectonic")
 _SECONDS = 180

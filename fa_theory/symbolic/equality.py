@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import sympy as sp
 
-from fa_theory.symbolic.rates import MatrixRate
-from fa_theory.symbolic.sums import IndexedRate, Rules, canonical, scalar_rule
+from fa_theory.symbolic.rates import MatrixRate, Rate
+from fa_theory.symbolic.sums import IndexedRate, Rules, canonical, is_index, is_known_function, scalar_rule
 from fa_theory.symbolic.words import combination, is_gram, matrix_rule, require_same_shape, trace_of_words
 
 
@@ -75,7 +75,8 @@ def is_nonnegative(expression: Any) -> bool:
             signed = is_nonnegative(base) if exponent.is_positive else is_positive(base)
             return signed and bool(exponent.is_real)
         case sp.Sum():
-            return is_nonnegative(expression.function) and all(in_order(expression.limits))
+            indices = all(is_index(limit[0]) for limit in expression.limits)
+            return indices and is_nonnegative(expression.function) and all(in_order(expression.limits))
         case sp.Trace():
             words = trace_of_words(expression.arg)
             return all(is_nonnegative(value) and (not word or _gram_rotation(word)) for word, value in words.items())
@@ -126,19 +127,66 @@ def has_signs_of(value: Any, pattern: sp.Expr) -> bool:
     return not is_matrix(value) and all(holds() for sign, holds in shown.items() if getattr(pattern, f"is_{sign}"))
 
 
-def partial_terms(expression: Any) -> set[sp.Basic]:
+class Condition(NamedTuple):
+    """What an expression needs to be defined: what must be true of a term, for every value of the indices bound."""
+
+    term: Any
+    needs: str
+    bound: tuple[Any, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.term} {self.needs}"
+
+    @property
+    def renamed(self) -> Condition:
+        """With names for the bound indices that do not depend on those chosen."""
+        names = {limit[0]: sp.Symbol(f"_{k}", integer=True) for k, limit in enumerate(self.bound)}
+        return Condition(self.term.xreplace(names), self.needs, tuple(each.xreplace(names) for each in self.bound))
+
+
+_NONZERO, _NONNEGATIVE, _POSITIVE, _DEFINED = "differs from 0", "is >= 0", "is > 0", "is defined"
+_SMOOTH = (sp.exp, sp.log, sp.sin, sp.cos, sp.sinh, sp.cosh, sp.tanh, sp.atan)
+_TOTAL = (*_SMOOTH, sp.Abs, sp.sign, sp.Max, sp.Min, sp.floor, sp.ceiling, sp.KroneckerDelta, sp.Piecewise)
+
+
+def undefined(expressions: Iterable[Any], told: Iterable[Any] = ()) -> set[Condition]:
+    """Return what the expressions need to be defined that no sign shows and that what is told does not need as well."""
+    known = set().union(*(_conditions(sp.sympify(each)) for each in told))
+    known |= {Condition(each.term, needs, each.bound) for each in known if each.needs == _POSITIVE for needs in _SIGNS}
+    inside = {each.renamed for each in known}
+    needed = set().union(*(_conditions(sp.sympify(each)) for each in expressions))
+    return {each for each in needed if each._replace(bound=()) not in known and each.renamed not in inside}
+
+
+_SIGNS = (_NONZERO, _NONNEGATIVE)
+
+
+def _conditions(expression: Any, differentiated: bool = False) -> set[Condition]:
     """Return what is divided by, or has a root or logarithm taken, without a declared sign that makes it fine."""
-    doubtful = {each.args[0] for each in expression.atoms(sp.log) if not is_positive(each.args[0])}
-    doubtful |= {each.arg for each in expression.atoms(sp.Inverse)}
-    for power in expression.atoms(sp.Pow):
-        base, exponent = power.args
-        if exponent.is_integer:
-            fine = exponent.is_nonnegative or is_nonzero(base)
-        else:
-            fine = is_positive(base) or (exponent.is_nonnegative and is_nonnegative(base))
-        if not fine:
-            doubtful.add(base)
-    return doubtful
+    differentiated = differentiated or isinstance(expression, Rate | MatrixRate | sp.Derivative)
+    found = set().union(*(_conditions(each, differentiated) for each in expression.args))
+    if bound := set(getattr(expression, "bound_symbols", ())):
+        limits = tuple(expression.args[1:])
+        found = {
+            each._replace(bound=(*limits, *each.bound)) if each.term.free_symbols & bound else each for each in found
+        }
+    match expression:
+        case sp.Inverse():
+            found.add(Condition(expression.arg, _NONZERO))
+        case sp.log() if not is_positive(expression.args[0]):
+            found.add(Condition(expression.args[0], _POSITIVE))
+        case sp.Pow():
+            base, exponent = expression.args
+            if exponent.is_integer and not (exponent.is_nonnegative or is_nonzero(base)):
+                found.add(Condition(base, _NONZERO))
+            elif not exponent.is_integer and not is_positive(base):
+                if differentiated or not exponent.is_nonnegative:
+                    found.add(Condition(base, _POSITIVE))
+                elif not is_nonnegative(base):
+                    found.add(Condition(base, _NONNEGATIVE))
+        case sp.Function() if is_known_function(expression) and not isinstance(expression, _TOTAL):
+            found.add(Condition(expression, _DEFINED))
+    return found
 
 
 def _gram_rotation(word: Any) -> bool:

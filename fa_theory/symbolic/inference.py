@@ -13,12 +13,12 @@ from fa_theory.symbolic.equality import (
     is_matrix,
     is_nonnegative,
     is_positive,
-    partial_terms,
     rules_from,
+    undefined,
 )
-from fa_theory.symbolic.facts import Claim, Fact, claim
+from fa_theory.symbolic.facts import Claim, Fact, claim, home_of
 from fa_theory.symbolic.scope import free_indices, letters
-from fa_theory.symbolic.sums import Rules, require_limits
+from fa_theory.symbolic.sums import Rules, canonical, require_limits
 
 
 class StepFailed(Exception):  # noqa: N818 - the name says what happened
@@ -91,6 +91,10 @@ def multiplied(name: str, multiplier: Any, fact: Fact) -> Fact:
 def resting_on(claimed: Claim, facts: Sequence[Fact]) -> Fact:
     """Return a fact that inherits all that the facts rest on; what is schematic in one must be so in all to stay so."""
     empty: frozenset[Any] = frozenset()
+    try:
+        home = home_of(facts)
+    except ValueError as wrong:
+        raise StepFailed(str(wrong)) from wrong
     symbols = letters(claimed.lhs) | letters(claimed.rhs)
     fixed = set().union(*((letters(each.claim.lhs) | letters(each.claim.rhs)) - each.schematic for each in facts))
     return Fact(
@@ -99,6 +103,7 @@ def resting_on(claimed: Claim, facts: Sequence[Fact]) -> Fact:
         empty.union(*(fact.by_hand for fact in facts)),
         empty.union(*(fact.cites for fact in facts)),
         empty.union(*(fact.schematic for fact in facts)) & symbols - fixed,
+        home,
     )
 
 
@@ -123,10 +128,17 @@ def _multiplier(name: str, multiplier: Any, fact: Fact) -> tuple[Any, bool]:
 
 def require_defined(name: str, expressions: Sequence[Any], facts: Sequence[Fact]) -> None:
     """Require that what is divided by is shown to differ from 0, or is so in a fact that is used (roots, logs too)."""
-    known = set().union(*(partial_terms(side) for fact in facts for side in (fact.claim.lhs, fact.claim.rhs)))
-    doubtful = set().union(*(partial_terms(sp.sympify(each)) for each in expressions)) - known
-    if doubtful:
-        raise StepFailed(f"{name}: not shown to be defined, for {', '.join(map(str, doubtful))} may vanish")
+    if doubtful := undefined(expressions, [side for fact in facts for side in fact.claim[::2]]):
+        raise StepFailed(f"{name}: not shown to be defined, for it is not known that {', '.join(map(str, doubtful))}")
+
+
+def require_continuous(name: str, change: Any) -> None:
+    """Require that a quantity whose rate of change is used to bound it is put together without jumps."""
+    try:
+        if not is_matrix(change):
+            canonical(change)
+    except ValueError as wrong:
+        raise StepFailed(f"{name}: {wrong}") from wrong
 
 
 def _require(shown: bool, name: str, claimed: Claim) -> None:

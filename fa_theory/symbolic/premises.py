@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from fa_theory.symbolic.equality import equal, is_matrix
+from fa_theory.symbolic.equality import equal, is_matrix, undefined
 from fa_theory.symbolic.facts import Claim, Fact, Premise, substituted
 from fa_theory.symbolic.scope import free_indices, letters
 from fa_theory.symbolic.substitution import substitute
@@ -30,7 +30,7 @@ def instance(premise: Premise, at: Mapping[Any, Any]) -> Premise:
         raise ValueError(f"{key!r} is assumed for every {fixed.pop()}, not for one value only")
     sizes = {each: value for each, value in at.items() if isinstance(each, sp.Symbol)}
     renamed = {each: substitute(each, sizes) if isinstance(each, sp.MatrixSymbol) else each for each in ranging}
-    apart = substituted(substituted(claimed, {each: _stand_in(each) for each in ranging}), at)
+    apart = substituted(substituted(claimed, {each: stand_in(each) for each in ranging}), at)
     if captured := (letters(apart.lhs) | letters(apart.rhs)) & set(renamed.values()):
         raise ValueError(f"{captured.pop()} is put in where {key!r} is assumed for every value of it: rename it")
     return Premise(key, substituted(claimed, at), frozenset(renamed[each] for each in schematic))
@@ -77,7 +77,7 @@ def inductive(
     return hypotheses, starts, others, sources
 
 
-def _stand_in(letter: Any) -> Any:
+def stand_in(letter: Any) -> Any:
     """Return a new letter of the same kind."""
     if isinstance(letter, sp.Symbol):
         return sp.Dummy(**letter.assumptions0)
@@ -114,7 +114,7 @@ def _says(told: Claim, needed: Claim) -> bool:
     """Tell whether a claim is another in other words."""
     if told.relation != needed.relation and (needed.relation, told.relation) not in (("<=", "="), ("<=", "<")):
         return False
-    if is_matrix(needed.lhs) != is_matrix(told.lhs):
+    if is_matrix(needed.lhs) != is_matrix(told.lhs) or undefined(needed[::2], told[::2]):
         return False
     if is_matrix(needed.lhs):
         same_shape = all(sp.expand(a - b) == 0 for a, b in zip(needed.lhs.shape, told.lhs.shape, strict=True))

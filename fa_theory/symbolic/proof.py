@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import sympy as sp
 
-from fa_theory.symbolic.derivation import Derivation, Step
-from fa_theory.symbolic.facts import Fact
+from fa_theory.symbolic.derivation import Derivation
+from fa_theory.symbolic.facts import Fact, home_of
 from fa_theory.symbolic.inference import StepFailed
+from fa_theory.symbolic.steps import Step
 from fa_theory.symbolic.vocabulary import Vocabulary
-from fa_theory.symbolic.words import ShapeError
 
 Derive = Callable[[Derivation], Fact | Sequence[Fact]]
 
@@ -158,7 +158,7 @@ def check(proof: Proof) -> Checked:
 
     try:
         theorem = proof.theorem()
-    except (StepFailed, ShapeError, RecursionError) as failed:
+    except (StepFailed, ValueError, TypeError, RecursionError) as failed:
         return outcome(str(failed))
     if not proof.controls:
         return outcome("there is no negative control", theorem)
@@ -176,6 +176,8 @@ def _theorem(_key: str, proof: Proof) -> Theorem:
     conclusions = (result,) if isinstance(result, Fact) else tuple(result)
     if not conclusions:
         raise StepFailed(f"{proof.id} concludes nothing")
+    if home_of(conclusions) is not derivation.vocabulary:
+        raise StepFailed(f"{proof.id} concludes what another derivation has established")
     used = {key for fact in conclusions for key in fact.assumptions}
     undeclared = used - proof.assumptions.keys()
     if undeclared:
@@ -198,4 +200,6 @@ def _why_not_rejected(proof: Proof, control: Control) -> str:
         control.attempt(Derivation(proof.assumptions))
     except StepFailed:
         return ""
+    except Exception as wrong:  # noqa: BLE001 - whatever else went wrong, the mathematics was not seen to be
+        return f"no step of it failed, it broke down with {type(wrong).__name__}: {wrong}"
     return "the wrong variant was accepted"

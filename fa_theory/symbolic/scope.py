@@ -27,12 +27,20 @@ def letters(expression: Any) -> set[Any]:
 
 def named(expression: Any) -> set[Any]:
     """Return the letters that stand for one thing: neither indices nor time nor the functions that SymPy knows."""
-    labels = {each.label for each in expression.atoms(sp.IndexedBase)}
+    labels = {each.label for each in expression.atoms(sp.IndexedBase)} - _beside_labels(expression)
     return {
         each
         for each in letters(expression) - labels - {TIME}
         if not is_index(each) and not str(getattr(each, "__module__", "")).startswith("sympy.functions")
     }
+
+
+def _beside_labels(expression: Any) -> set[sp.Symbol]:
+    """Return the symbols that occur otherwise than as the name of an indexed quantity."""
+    if isinstance(expression, sp.Symbol):
+        return {expression}
+    parts = () if isinstance(expression, sp.IndexedBase) else expression.args
+    return set().union(*(_beside_labels(each) for each in parts))
 
 
 def may_move(expression: Any, still: Collection[Any] = (), moving: Collection[Any] = ()) -> bool:

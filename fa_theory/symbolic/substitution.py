@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import sympy as sp
@@ -56,6 +56,22 @@ def substitute(expression: Any, values: Mapping[Any, Any]) -> Any:
     return _put_in(with_fresh_indices(sp.sympify(expression)), plain, callables)
 
 
+def with_readable_indices(expression: sp.Basic) -> sp.Basic:
+    """Undo the renaming of bound indices as far as nothing is captured, so that equal claims stay the same."""
+
+    def renamed(total: sp.Sum) -> sp.Sum:
+        taken = total.atoms(sp.Symbol) - {limit[0] for limit in total.limits}
+        names: dict[sp.Symbol, sp.Symbol] = {}
+        for index, *_ in total.limits:
+            names[index] = sp.Symbol(index.name, integer=True)
+            while names[index] in taken:
+                names[index] = sp.Symbol(names[index].name + "'", integer=True)
+            taken.add(names[index])
+        return total.xreplace(names)
+
+    return expression.replace(lambda each: isinstance(each, sp.Sum), renamed)
+
+
 def _entry(base: sp.IndexedBase, *indices: Any) -> sp.Indexed:
     return base[indices]
 
@@ -76,12 +92,10 @@ def _put_in(expression: Any, plain: dict[Any, Any], callables: dict[Any, Callabl
         indices = [_put_in(each, plain, callables) for each in expression.indices]
         if expression.base not in callables:
             return expression.base[tuple(indices)]
-        places = [sp.Dummy(integer=True) for _ in indices]
-        return _filled(expression.base[tuple(places)], callables[expression.base], places, indices)
+        return _filled(expression.base, callables[expression.base], indices)
     if isinstance(expression, AppliedUndef) and expression.func in callables:
         arguments = [_put_in(each, plain, callables) for each in expression.args]
-        places = [sp.Dummy(real=True) for _ in arguments]
-        return _filled(expression.func(*places), callables[expression.func], places, arguments)
+        return _filled(expression.func, callables[expression.func], arguments)
     if isinstance(expression, sp.Derivative):
         return _put_in_derivative(expression, plain, callables)
     if not expression.args or isinstance(expression, sp.Symbol):
@@ -93,13 +107,21 @@ def _put_in(expression: Any, plain: dict[Any, Any], callables: dict[Any, Callabl
     return expression.func(*(_put_in(each, plain, callables) for each in expression.args))
 
 
-def _filled(declared: Any, value: Callable[..., Any], places: list[sp.Dummy], arguments: list[Any]) -> Any:
-    """Work a callable out at places that stand for anything, so that it cannot treat one argument as special."""
-    body = sp.sympify(value(*places))
-    require_fit(declared, body)
-    if not isinstance(declared, sp.Indexed) and TIME in body.free_symbols:
-        raise ValueError(f"{body} depends on time other than through the argument of {declared.func}")
+def _filled(letter: Any, value: Callable[..., Any], arguments: list[Any]) -> Any:
+    places, body = _worked_out(letter, value, len(arguments))
     return with_fresh_indices(body).xreplace(dict(zip(places, arguments, strict=True)))
+
+
+@cache
+def _worked_out(letter: Any, value: Callable[..., Any], arity: int) -> tuple[list[sp.Dummy], Any]:
+    """Work a callable out, once, at places that stand for anything, so that it cannot treat one argument as special."""
+    indexed = isinstance(letter, sp.IndexedBase)
+    places = [sp.Dummy(integer=True) if indexed else sp.Dummy(real=True) for _ in range(arity)]
+    body = sp.sympify(value(*places))
+    require_fit(letter[tuple(places)] if indexed else letter(*places), body)
+    if not indexed and TIME in body.free_symbols:
+        raise ValueError(f"{body} depends on time other than through the argument of {letter}")
+    return places, body
 
 
 def _put_in_derivative(expression: Any, plain: dict[Any, Any], callables: dict[Any, Callable[..., Any]]) -> Any:

@@ -66,6 +66,8 @@ def scalar_rule(lhs: sp.Expr, rhs: sp.Expr) -> ScalarRule:
     """
     factors = tuple(base for factor in sp.Mul.make_args(lhs) for base in _repeated(factor) if not base.is_number)
     coefficient = sp.Mul(*(factor for factor in sp.Mul.make_args(lhs) if factor.is_number))
+    if not coefficient.is_Rational or coefficient == 0:
+        raise ValueError(f"a rule must rewrite one product with a rational factor, got {lhs}")
     if not factors or any(isinstance(each, sp.Add | sp.Sum | sp.Trace) for each in factors):
         raise ValueError(f"a rule must rewrite one product without sums, got {lhs}")
     variables = frozenset(
@@ -173,6 +175,10 @@ def _derivative_terms(expression: sp.Derivative, rules: Rules) -> Iterator[_Term
 def _with_canonical_arguments(expression: sp.Expr, rules: Rules) -> sp.Expr:
     if not expression.args or isinstance(expression, sp.Indexed | sp.KroneckerDelta | IndexedRate):
         return expression
+    if getattr(expression, "bound_symbols", ()):
+        if isinstance(expression, sp.Subs):
+            return expression
+        raise ValueError(f"symbols can be bound by sums and derivatives only, got {expression}")
     arguments = [
         each if not isinstance(each, sp.Expr) or getattr(each, "is_Matrix", False) else canonical(each, rules)
         for each in expression.args
@@ -197,8 +203,8 @@ def require_limits(limits: Sequence[Any]) -> None:
     if any(len(limit) != 3 for limit in limits):
         raise ValueError(f"a sum needs limits (index, low, high), got {limits}")
     indices = [index for index, _, _ in limits]
-    if not all(isinstance(index, sp.Symbol) for index in indices) or len(set(indices)) < len(indices):
-        raise ValueError(f"the indices of a sum must be different symbols, got {indices}")
+    if not all(map(is_index, indices)) or len(set(indices)) < len(indices):
+        raise ValueError(f"the indices of a sum must be different integer symbols without a sign, got {indices}")
     for k, (index, *ends) in enumerate(limits):
         for end in map(sp.sympify, ends):
             if not end.is_integer:
@@ -218,6 +224,8 @@ def _summed(total: sp.Sum, rules: Rules) -> Iterator[_Term]:
 def _rate_terms(expression: sp.Expr, rules: Rules) -> Iterator[_Term]:
     """Differentiate along the flow: the product rule on each term, the chain rule on functions."""
     for term in _terms(expression, Rules()):
+        if any(_moves(end) for limit in term.bound.values() for end in limit):
+            raise ValueError(f"the rate of a sum whose limits may move is not known to the normal form: {expression}")
         for k, factor in enumerate(term.factors):
             rest = _Term((*term.factors[:k], *term.factors[k + 1 :]), term.bound)
             for each in _terms(_rate_of_factor(factor), rules):
@@ -227,18 +235,38 @@ def _rate_terms(expression: sp.Expr, rules: Rules) -> Iterator[_Term]:
 def _rate_of_factor(factor: sp.Expr) -> sp.Expr:
     if factor == TIME:
         return sp.S.One
-    if factor.is_number or isinstance(factor, sp.Symbol | sp.KroneckerDelta):
+    if factor.is_number or isinstance(factor, sp.Symbol):
         return sp.S.Zero
+    picked = factor.args if isinstance(factor, sp.KroneckerDelta) else getattr(factor, "indices", ())
+    if any(_moves(each) for each in picked):
+        raise ValueError(f"the rate of {factor} is not known to the normal form: an index may move")
     match factor:
+        case sp.KroneckerDelta():
+            return sp.S.Zero
         case sp.Indexed():
             return IndexedRate(factor)
         case sp.Trace():
             return sp.Trace(MatrixRate(factor.arg))
         case sp.Pow() if factor.exp.is_number:
             return factor.exp * factor.base ** (factor.exp - 1) * Rate(factor.base)
-        case AppliedUndef() | sp.Function():
+        case sp.Function() if not is_known_function(factor) or isinstance(factor, _DIFFERENTIABLE):
             return sp.Add(*(factor.fdiff(k) * Rate(each) for k, each in enumerate(factor.args, start=1)))
     raise ValueError(f"the rate of {factor} is not known to the normal form")
+
+
+# |q| too, for an absolutely continuous q: almost everywhere where q = 0 its rate is 0
+_DIFFERENTIABLE = (sp.exp, sp.log, sp.sin, sp.cos, sp.sinh, sp.cosh, sp.tanh, sp.atan, sp.Abs)
+
+
+def is_known_function(expression: Any) -> bool:
+    """Tell whether SymPy knows what function it is."""
+    return str(type(expression).__module__).startswith("sympy.functions")
+
+
+def _moves(place: sp.Expr) -> bool:
+    """Tell whether an index or a limit may move: a whole number without jumps does not."""
+    moving = place.atoms(AppliedUndef, sp.Trace, Rate, sp.Derivative) or TIME in place.free_symbols
+    return bool(moving or any(not each.is_integer for each in place.atoms(sp.Indexed)))
 
 
 class IndexedRate(sp.Expr):  # type: ignore[misc] # SymPy has no types

@@ -50,7 +50,7 @@ def matrix_rule(lhs: sp.MatrixExpr, rhs: sp.MatrixExpr) -> MatrixRule:
     if len(left) != 1:
         raise ValueError(f"a rule must rewrite one product of matrices, got {lhs}")
     ((word, coefficient),) = left.items()
-    if not word or not coefficient.is_number:
+    if not word or not coefficient.is_Rational:
         raise ValueError(f"a rule must rewrite one product of matrices, got {lhs}")
     return word, {other: value / coefficient for other, value in _expand(rhs).items()}
 

@@ -18,7 +18,7 @@ def derive(proof: Derivation, step: int = 1) -> Fact:
     steps = proof.given("steps", A[layer] - A[layer - step], "=", s[layer])
     added = proof.sum_over("the steps added up", steps, (layer, 1, last))
     between = sp.Sum(A[layer] - A[layer - 1], (layer, 1, last))
-    ends = proof.cite("all but the ends cancels", between, "=", A[last] - A[0], theorem=TELESCOPING)
+    ends = proof.cite("all but the ends cancels", between, "=", A[last] - A[0], theorem=TELESCOPING, universal=True)
     return proof.equal(
         "from end to end",
         A[last] - A[0],

@@ -35,8 +35,8 @@ def test_wrong_proofs_fail():
             ("polarised with the wrong sign", "squared(F, psi) - distance) / 2,", "squared(F, psi) + distance) / 2,"),
             (
                 "dominance of the wrong sign",
-                'proof.given(key, c * size, "<=", pairing())',
-                'proof.given(key, pairing(), "<=", c * size)',
+                'c * over_hidden_layers(size), "<=", over_hidden_layers(pairing())',
+                'over_hidden_layers(pairing()), "<=", c * over_hidden_layers(size)',
             ),
             (
                 "inputs that move",

@@ -6,7 +6,20 @@ from evaluation import evaluate
 from mutants import assert_mutants_fail
 from two_layer_instance import INPUTS, NEURONS, SAMPLES, SLOPE, constants, network
 
-from fa_theory.proofs.exponential_decay_growth import LAW, PROOF, RULES, least, loss, low, needed, needed_linear, s, t
+from fa_theory.proofs.exponential_decay_growth import (
+    LAW,
+    PROOF,
+    RULES,
+    least,
+    loss,
+    low,
+    needed,
+    needed_linear,
+    s,
+    speed,
+    speed_linear,
+    t,
+)
 
 FORMS = [fact.claim for fact in PROOF.theorem().conclusions]
 START = {"v": [9, -8, 40], "b": [20, -30, 7]}
@@ -94,7 +107,7 @@ def test_an_instance_falls_at_the_rate(rule, slope):
     assert max(C) < 0 < z
     assert weights >= z**2
     key = "linear speed" if slope == 1 else "speed"
-    fact = PROOF.theorem().conclusions[2 * (2 * RULES.index(rule) + (slope == 1))]
+    fact = PROOF.theorem().conclusions[3 * (2 * RULES.index(rule) + (slope == 1))]
     (told,) = (premise.claim for premise in fact.premises if premise.key == key)
     numbers = {low: below, least: below, s: -sum(C), needed(t): z, needed_linear(t): z, loss(t): net.loss}
     numbers |= {each: slope for each in told.rhs.free_symbols if each.name == "a"}
@@ -103,5 +116,7 @@ def test_an_instance_falls_at_the_rate(rule, slope):
 
 
 def test_all_forms_are_concluded():
-    assert len(FORMS) == 4 * len(RULES)
+    assert len(FORMS) == 6 * len(RULES)
+    for falls in FORMS[::3]:
+        assert falls.rhs in (-speed(t), -speed_linear(t))
     assert LAW == {"FA": 1, "sign-FA": 6}

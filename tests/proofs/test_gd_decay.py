@@ -4,7 +4,12 @@ from fractions import Fraction
 from itertools import pairwise
 
 import sympy as sp
+from evaluation import evaluate
 from mutants import assert_mutants_fail
+
+from fa_theory.proofs.lemmas.attained_loss import PROOF as ATTAINED
+from fa_theory.proofs.lemmas.gradient_step import rank
+from fa_theory.proofs.notation import N, d
 
 # rank-deficient data: the second input is twice the first, so that the span is one-dimensional
 INPUTS = [[Fraction(1), Fraction(2)], [Fraction(2), Fraction(4)], [Fraction(-1), Fraction(-2)]]
@@ -103,10 +108,55 @@ def test_wrong_proofs_fail():
                 '"eigenvalues", least, "<=", greatest',
                 '"eigenvalues", greatest, "<=", least',
             ),
+            (
+                "least loss of the wrong sign",
+                "because=[D[K], (-1, excess.at({k: K}))]",
+                "because=[D[K], excess.at({k: K})]",
+            ),
             ("a step too early", "falling.at({K: M}, schematic=[M])", "falling.at({K: M + 1}, schematic=[M])"),
             ("an assumption removed", '        "eigenvalues": r"$\\lambda_- \\le \\lambda_+$",\n', ""),
         ],
     )
+
+
+def test_wrong_maps_of_least_loss_fail():
+    assert_mutants_fail(
+        "lemmas/attained-loss",
+        [
+            (
+                "basis outside the span",
+                '"=", total(X[j, a] * T[a, s], (a, d)))',
+                '"=", total(x[j, a] * T[a, s], (a, d)))',
+            ),
+            ("not a projector", 'x[p, a], "=", total(Q[j, p]', 'x[p, a], "=", 2 * total(Q[j, p]'),
+            ("dropped square", "because=[squared, again,", "because=[again,"),
+            ("wrong sign", "total((mapped - y[j]) ** 2", "total((mapped + y[j]) ** 2"),
+            (
+                "targets along another basis",
+                "return total(Q[o, index] * y[o], (o, N))",
+                "return total(x[o, index] * y[o], (o, N))",
+            ),
+        ],
+    )
+
+
+def test_the_least_loss_is_that_of_the_normal_equations():
+    """The data have rank 1: the least squared error is what the projection on SPAN leaves, by plain arithmetic."""
+    unit = [part / sp.sqrt(dot(SPAN, SPAN)) for part in SPAN]
+    best = dot(SPAN, TARGETS) / dot(SPAN, SPAN)
+    claim = ATTAINED.theorem().conclusions[0].claim
+    entries = {
+        "X": lambda j, a: INPUTS[j - 1][a - 1],
+        "y": lambda j: TARGETS[j - 1],
+        "Q": lambda j, _: unit[j - 1],
+        "u_*": lambda a: [best, 0][a - 1],
+    }
+    sizes = {N: SAMPLES, d: 2, rank: 1}
+    left = sum((best * part - y) ** 2 for part, y in zip(SPAN, TARGETS, strict=True))
+    for side in (claim.lhs, claim.rhs):
+        assert sp.simplify(evaluate(side, sizes, entries) - sp.Rational(left.numerator, left.denominator)) == 0
+    for worse in (best + Fraction(1, 9), best - 1):
+        assert left < sum((worse * part - y) ** 2 for part, y in zip(SPAN, TARGETS, strict=True))
 
 
 def test_wrong_steps_fail():

@@ -7,7 +7,7 @@ import sympy as sp
 from instances import value
 from mutants import assert_mutants_fail
 
-from fa_theory.proofs.hitting_time import PROOF, N, eps, last, t
+from fa_theory.proofs.hitting_time import PROOF, N, above, eps, eps_before, last, t
 from fa_theory.proofs.lemmas.alignment_drive import R, a, gamma, n, power
 from fa_theory.proofs.lemmas.gated_mean import PROOF as GATED_MEAN
 from fa_theory.proofs.lemmas.gated_mean import S, d, i
@@ -17,18 +17,26 @@ def test_wrong_proofs_fail():
     assert_mutants_fail(
         "hitting-time",
         [
-            ("the loss rises", "rate(L(t)), -Q(t) * S(t) ** 2,", "rate(L(t)), Q(t) * S(t) ** 2,"),
-            ("signs of Q exchanged", 'proof.given("Q <= 0", Q(t), "<=", 0)', 'proof.given("Q <= 0", 0, "<=", Q(t))'),
-            ("the other bound of S", '"<=", Q(t)), below)', '"<=", Q(t)), above)'),
-            ("the integral with the wrong sign", '"=", Q(t) * S(t))', '"=", -Q(t) * S(t))'),
-            ("a clock of twice the speed", 'tau(t).diff(t), "=", S(t))', 'tau(t).diff(t), "=", S(t) / 2)'),
-            ("missing N", "N * last / (1 - sp.exp(-N * eps)),", "last / (1 - sp.exp(-N * eps)),"),
+            ("the loss falls faster", "-factor * Q(t) * S(t) ** 2,", "-2 * factor * Q(t) * S(t) ** 2,"),
+            ("a tangent that is too steep", "+ Q_at_last * (tau(t) - last)", "+ Q_at_last * (2 * tau(t) - last)"),
             (
-                "the pace at the loss in place of its sum",
-                "pace = (1 - sp.exp(-N * eps))",
-                "pace = N * (1 - sp.exp(-eps))",
+                "Lbar above epsilon",
+                '"tau_eps", most, "<=", (sp.exp(N * eps) - 1)',
+                '"tau_eps", most, "<=", sp.exp(N * eps)',
             ),
-            ("an assumption removed", '"start of a phase": r"', '"a start": r"'),
+            ("a clock of half the speed", "pace = 1 - sp.exp(-N * eps)", "pace = 2 - 2 * sp.exp(-N * eps)"),
+            ("missing N", "weight * N * last / pace", "weight * last / pace"),
+            (
+                "the loss of now for that of before",
+                '"the time from which on L <= epsilon", eps_before,',
+                '"the time", eps,',
+            ),
+            (
+                "less growth",
+                'proof.given("integrals", -K, "<=", first(t))',
+                'proof.given("integrals", K, "<=", first(t))',
+            ),
+            ("an assumption removed", '        "until then": r"', '        "until": r"'),
         ],
     )
 
@@ -46,6 +54,31 @@ def test_wrong_proofs_fail():
                 ("the radius forgotten", "- R**2 * minus[i], (i", "- R * minus[i], (i"),
                 ("another loss", "sp.log(1 + sp.exp(-y[j] * f[j])))\n    deriv", "sp.exp(-y[j] * f[j]))\n    deriv"),
                 ("missing 1/N", '"=", over_samples(losses[j]))', '"=", N * over_samples(losses[j]))'),
+            ],
+        ),
+        (
+            "two-phases",
+            [
+                ("signs of Q exchanged", 'before(t) * Q(t), "<=", 0)', '0, "<=", before(t) * Q(t))'),
+                ("I_2 from the start", 'before(t) * sp.exp(second(t)), "=", before(t))', 'before(t), "=", before(t))'),
+                ("I_1 without its sign", '"=", before(t) * Q(t) * S(t))', '"=", -before(t) * Q(t) * S(t))'),
+                ("more growth", "(sp.exp(L(0)) - 1) * sp.exp(K))", "(sp.exp(L(0)) - 1) * sp.exp(-K))"),
+                ("more than a mean", '1 - sp.exp(-N * L(t)), "<=", factor', '2 - sp.exp(-N * L(t)), "<=", factor'),
+                ("an assumption removed", '        "beyond": (', '        "more": ('),
+            ],
+        ),
+        (
+            "late-clock",
+            [
+                (
+                    "a loss that grows",
+                    'sp.Derivative(falling(t), t), "<=", 0)',
+                    '0, "<=", sp.Derivative(falling(t), t))',
+                ),
+                ("growth beyond K", '-K, "<=", first(t))', 'K, "<=", first(t))'),
+                ("a clock that starts late", 'tau(0), "=", 0)', 'tau(0), "=", 1)'),
+                ("no growth", "(sp.exp(eps) - 1) * sp.exp(-K))", "(sp.exp(eps) - 1))"),
+                ("an assumption removed", '        "low": r"', '        "lower": r"'),
             ],
         ),
         (
@@ -129,8 +162,17 @@ def test_one_linear_neuron_at_one_sample():
     # the clock: t = int (1 + exp(-Lambda)) dtau; Lambda rises before it falls, so it is largest at the end
     end = sp.Integer(4)
     elapsed = sp.Integral(1 + sp.exp(v * w), (tau, 0, end)).evalf()
-    claim = PROOF.theorem().conclusions[-1].claim
+    claim = PROOF.theorem().conclusions[3].claim
     at_end = sp.log(1 + sp.exp(-(v * w).subs(tau, end)))
     allowed = claim.rhs.subs({N: 1, eps: at_end, last: end}).evalf()
     assert claim.lhs == t
     assert elapsed < allowed
+
+    # for good from a later time on: the loss may grow before the turn
+    turn = next(root for root in sp.solve(low, tau) if root.is_real and root >= 0)
+    K = -sp.integrate(low, (tau, 0, turn))
+    at_end_before = sp.log(1 + sp.exp(-(v * w).subs(tau, end) - K))
+    claim = PROOF.theorem().conclusions[4].claim
+    for_good = claim.rhs.subs({N: 1, eps_before: at_end_before, last: end, above(t): 1}).evalf()
+    assert claim.lhs == above(t) * t
+    assert allowed < for_good

@@ -74,7 +74,7 @@ def test_the_equations_hold_at_an_instance():
         assert_fails(named[direction], sizes, tables | {"M_0": 2 * M, "K": S})
     bracket = PROOF.theorem().conclusions[3]
     assert_holds(bracket, sizes, tables)
-    for fact in PROOF.theorem().conclusions[6:10]:
+    for fact in PROOF.theorem().conclusions[8:12]:
         assert_holds(fact, sizes, tables)
 
 
@@ -83,6 +83,13 @@ def test_wrong_proofs_fail():
         "law-completeness",
         [
             ("fields of another rule", "return -move * weights.T", "return move * weights.T"),
+            (
+                "a field that depends on time",
+                '"fixed field", rate(S), "=", sp.ZeroMatrix(m, m)',
+                '"fixed field", rate(S), "=", S',
+            ),
+            ("brackets along another field", "using=[*fixed, along]", "using=fixed"),
+            ("a number that is introduced by nothing", "introduces=[gated_laws]", "introduces=[]"),
             ("missing 1/N", "-Delta.T * X * W.T / N)", "-Delta.T * X * W.T)"),
             ("symmetric instead of skew", "return square - square.T", "return square + square.T"),
             ("swapped transpose", "B * along_V - along_V.T * B.T", "2 * B * along_V"),
