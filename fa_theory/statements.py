@@ -194,6 +194,15 @@ STATEMENTS = {
             _FLOAT,
         ),
         Statement(
+            "exponential-decay-path",
+            "Exponential decay, in stages with short paths",
+            "own",
+            "exponential-decay-patterns in stages of the loss, with slopes known sample by sample and the outgoing "
+            "weights' part; while sqrt(L) falls by x, w_i moves by at most 2 |b_i| x / sqrt(rho_i R), R the rate and "
+            "rho_i what the loss pays at least per |g_i|^2. FA and sign-FA.",
+            _FLOAT,
+        ),
+        Statement(
             "separable-decay-two-sided",
             "Decay on separable data, with the weights' growth",
             "own",

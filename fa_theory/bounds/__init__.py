@@ -6,6 +6,7 @@ from fa_theory.bounds.bound import Assumption, Bound
 from fa_theory.bounds.descent import descent
 from fa_theory.bounds.exponential_decay import exponential_decay
 from fa_theory.bounds.exponential_decay_growth import exponential_decay_growth
+from fa_theory.bounds.exponential_decay_path import exponential_decay_path
 from fa_theory.bounds.exponential_decay_patterns import exponential_decay_patterns
 from fa_theory.bounds.gd_decay import gd_decay
 from fa_theory.bounds.generalised_decay import generalised_decay
@@ -24,6 +25,7 @@ BOUNDS: tuple[Callable[..., Bound], ...] = (
     gd_decay,
     exponential_decay_growth,
     exponential_decay_patterns,
+    exponential_decay_path,
     separable_decay_two_sided,
 )
 """All calculators, (network, problem) -> Bound, in the order of the statements."""
@@ -64,6 +66,7 @@ __all__ = [
     "descent",
     "exponential_decay",
     "exponential_decay_growth",
+    "exponential_decay_path",
     "exponential_decay_patterns",
     "gd_decay",
     "generalised_decay",
