@@ -211,6 +211,15 @@ STATEMENTS = {
             _FLOAT,
         ),
         Statement(
+            "hitting-time-two-sided",
+            "Hitting time, with the larger losses before",
+            "own",
+            "hitting-time with at most N (tau - tau_1) + N J / expm1(N epsilon) for the time since Q > 0, J the "
+            "integral of exp(I(s) - I(tau)) from tau_1 to tau, I that of Q: a loss that is still epsilon was larger "
+            "before. FA.",
+            _FLOAT,
+        ),
+        Statement(
             "reduced-flow",
             "The flow in d variables",
             "own",
