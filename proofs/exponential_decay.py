@@ -6,23 +6,26 @@ s_- the sums of the positive and of the negative parts of c_i = -C_i. low and hi
 linear ones.
 
 Gated: |g_i|^2 + gamma_i^2 is |X^T u|^2 / N^2 with u_j = e_j theta_ij, and slopes are in [a, 1], so it lies between
-2 a^2 low L and 2 high L. Linear: it is |X^T e|^2 / N^2, in which only the part of e in the span of the inputs counts,
-and half the mean square of that part is the excess loss. Gronwall's lemma does the rest.
+2 a^2 low L and 2 high L (lemma gated-shares). Linear: it is |X^T e|^2 / N^2, in which only the part of e in the span of
+the inputs counts, and half the mean square of that part is the excess loss. Gronwall's lemma does the rest.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import sympy as sp
 
 from fa_theory.proofs.descent import PROOF as DESCENT
 from fa_theory.proofs.descent import start
+from fa_theory.proofs.lemmas.gated_shares import PROOF as GATED_SHARES
+from fa_theory.proofs.lemmas.gated_shares import low
 from fa_theory.proofs.lemmas.gronwall import PROOF as GRONWALL
 from fa_theory.proofs.lemmas.gronwall import rate as decay_rate
 from fa_theory.proofs.lemmas.gronwall import y as decaying
 from fa_theory.proofs.lemmas.linear_excess import PROOF as LINEAR_EXCESS
-from fa_theory.proofs.lemmas.linear_excess import common, floor, least, over_data, total
-from fa_theory.proofs.lemmas.two_layers import PROOF as TWO_LAYERS
+from fa_theory.proofs.lemmas.linear_excess import common, floor, high, least, total, y
 from fa_theory.proofs.lemmas.two_layers import (
+    f,
     g,
     gamma,
     loss,
@@ -39,9 +42,10 @@ from fa_theory.symbolic.facts import Fact
 from fa_theory.symbolic.proof import Control, Proof
 from fa_theory.symbolic.rates import rate
 
-u = indexed("u")
 positive_part, negative_part = indexed("c^+", nonnegative=True), indexed("c^-", nonnegative=True)
-low, high, s, s_plus, s_minus = sp.symbols("lambda_min lambda_max s s_+ s_-", nonnegative=True)
+s, s_plus, s_minus = sp.symbols("s s_+ s_-", nonnegative=True)
+
+SETTING = ("network", "degree one", "data", "means", "flow")
 
 # where descent concludes that dL/dt <= -|G|^2 + sum_i C_i (|g_i|^2 + gamma_i^2)
 BOUND = {rule: 2 + 5 * place for place, rule in enumerate(start)}
@@ -54,49 +58,26 @@ def means(proof: Derivation) -> list[Fact]:
     ]
 
 
-def shares(proof: Derivation) -> tuple[Fact, Fact]:
-    """Show 2 a^2 low L <= |g_i|^2 + gamma_i^2 <= 2 high L."""
+def draw(proof: Derivation) -> Fact:
+    """Show that e_j is the derivative of the loss by the output at sample j."""
     squared = proof.given("squared loss", loss(t), "=", total(e[j] ** 2) / (2 * N))
-    steep = proof.given("slopes", a, "<=", theta[i, j])
-    flat = proof.given("slopes", theta[i, j], "<=", 1)
-    below = proof.given("least eigenvalue", low * N * total(u[j] ** 2), "<=", over_data(u[j]), schematic=[u])
-    above = proof.given("largest eigenvalue", over_data(u[j]), "<=", high * N * total(u[j] ** 2), schematic=[u])
-
-    gated = {u: lambda sample: e[sample] * theta[i, sample]}
-    square = proof.equal(
-        "a neuron's share is a quadratic form",
-        share,
-        over_data(e[j] * theta[i, j]) / N**2,
-        using=means(proof),
-        why="means",
-    )
-    kept = proof.at_most(
-        "gates keep at least a^2", a**2, theta[i, j] ** 2, because=[(2 * a, steep), (theta[i, j] - a) ** 2]
-    )
-    lost = proof.at_most(
-        "gates add nothing", theta[i, j] ** 2, 1, because=[(flat, steep), (1 + a, flat)], why="(1 - theta)(1 + theta)"
-    )
-    kept = proof.sum_over("of the error", proof.times("at a sample", e[j] ** 2, kept), (j, 1, N))
-    lost = proof.sum_over("of the error", proof.times("at a sample", e[j] ** 2, lost), (j, 1, N))
-    return (
-        proof.at_most(
-            "a share is at least",
-            2 * a**2 * low * loss(t),
-            share,
-            because=[(1 / N**2, below.at(gated)), (low / N, kept), (2 * a**2 * low, squared), (-1, square)],
-            why="least eigenvalue, and gates of at least a",
-        ),
-        proof.at_most(
-            "a share is at most",
-            share,
-            2 * high * loss(t),
-            because=[(1 / N**2, above.at(gated)), (high / N, lost), (-2 * high, squared), square],
-            why="largest eigenvalue, and gates of at most 1",
-        ),
+    error = proof.given("squared loss", e[j], "=", f[j] - y[j])
+    fixed = proof.given("squared loss", rate(y[j]), "=", 0)
+    moved = proof.differentiated("how the loss moves", squared)
+    follows = proof.differentiated("how errors move", error)
+    return proof.equal(
+        "the error draws on the loss",
+        rate(loss(t)),
+        over_samples(e[j] * rate(f[j])),
+        because=[moved],
+        using=[follows, fixed],
+        why="chain rule",
     )
 
 
-def derive(proof: Derivation, gate: sp.Expr = a**2, reversal: sp.Expr = s_minus) -> list[Fact]:
+def derive(
+    proof: Derivation, gate: sp.Expr = a**2, reversal: sp.Expr = s_minus, rules: Sequence[str] = tuple(start)
+) -> list[Fact]:
     decays: list[Fact] = []
 
     def decay(name: str, quantity: sp.Expr, speed: sp.Expr, because: list[Any], why: str) -> None:
@@ -105,15 +86,22 @@ def derive(proof: Derivation, gate: sp.Expr = a**2, reversal: sp.Expr = s_minus)
         values = {decaying: sp.Lambda(t, quantity), decay_rate: speed}
         decays.append(proof.apply(GRONWALL, values, {"decay": falls}, name=f"{name}: exponential decay"))
 
-    low_share, high_share = shares(proof)
+    drawn = draw(proof)
+    low_share, high_share = (
+        proof.apply(GATED_SHARES, {}, conclusion=which, name=name)
+        for which, name in enumerate(("a share is at least", "a share is at most"))
+    )
     seen = proof.apply(LINEAR_EXCESS, {}, name="linear: what weights see of the excess loss")
     excess = proof.apply(LINEAR_EXCESS, {}, conclusion=1, name="linear: the excess loss is not negative")
     slope = proof.given("linear", theta[i, j], "=", 1)
     shared = proof.equal(
         "linear: one share for all", share, common, using=[*means(proof), slope], why="all slopes are 1"
     )
-    for rule, C in start.items():
-        bound = proof.apply(DESCENT, {}, conclusion=BOUND[rule], name=f"{rule}: the law bounds the speed")
+    for rule in rules:
+        C = start[rule]
+        bound = proof.apply(
+            DESCENT, {}, {"loss": drawn}, conclusion=BOUND[rule], name=f"{rule}: the law bounds the speed"
+        )
 
         aligned = proof.given(f"aligned start of {rule}", C[i], "<=", 0)
         sum_of_c = proof.given(f"aligned start of {rule}", -over_neurons(C[i]), "=", s)
@@ -193,11 +181,9 @@ PROOF = Proof(
         r"non-zero eigenvalue and $L^* \le L$ the least loss of a linear map. Hidden biases make $1$ one more input."
     ),
     assumptions={
-        **{key: DESCENT.assumptions[key] for key in (*TWO_LAYERS.assumptions, "linear", *start)},
-        "squared loss": LINEAR_EXCESS.assumptions["squared loss"],
-        "slopes": r"$a \le \theta \le 1$, with $a > 0$",
-        "least eigenvalue": r"$\lambda_{\min} N |u|^2 \le |X^T u|^2$ for every $u$, with $\lambda_{\min} \ge 0$",
-        "largest eigenvalue": r"$|X^T u|^2 \le \lambda_{\max} N |u|^2$ for every $u$",
+        **{key: DESCENT.assumptions[key] for key in (*SETTING, "linear", *start)},
+        "squared loss": r"$L = \frac1{2N} \sum_j e_j^2$ with $e_j = f_j - y_j$, and the labels $y$ do not move",
+        **{key: GATED_SHARES.assumptions[key] for key in ("slopes", "least eigenvalue", "largest eigenvalue")},
         **{key: LINEAR_EXCESS.assumptions[key] for key in ("least squares", "least non-zero eigenvalue")},
         **{f"aligned start of {rule}": r"$c_i \ge 0$ for every hidden neuron, and $s = \sum_i c_i$" for rule in start},
         **{
@@ -209,8 +195,11 @@ PROOF = Proof(
     source="paper",
     derive=derive,
     controls=(
-        Control("gates that cost nothing", lambda proof: derive(proof, gate=sp.S.One)),
-        Control("mixed signs at the rate of the aligned part", lambda proof: derive(proof, reversal=sp.S.Zero)),
+        Control("gates that cost nothing", lambda proof: derive(proof, gate=sp.S.One, rules=("FA",))),
+        Control(
+            "mixed signs at the rate of the aligned part",
+            lambda proof: derive(proof, reversal=sp.S.Zero, rules=("FA",)),
+        ),
         Control("samples that are dependent", counterexample_dependent_samples, True),
         Control("adaFA with FA's constant", counterexample_wrong_constant, True),
     ),

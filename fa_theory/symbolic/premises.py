@@ -53,7 +53,7 @@ def inductive(
     """
     if counter.assumptions0 != sp.Dummy(integer=True, nonnegative=True).assumptions0:
         raise ValueError(f"{counter} must be declared as an integer >= 0, and no more")
-    if theorem.dynamic:
+    if theorem.vocabulary.dynamic:
         raise ValueError("a step of an induction cannot be about rates of change")
     premises = {premise for fact in theorem.conclusions for premise in fact.premises if premise.key == key}
     hypotheses = sorted(premises, key=str)
@@ -62,7 +62,8 @@ def inductive(
     sources = []
     for _, claimed, schematic in hypotheses:
         wanted = substituted(claimed, {counter: counter + 1})
-        source = next((fact for fact in theorem.conclusions if _says(fact.claim, wanted)), None)
+        same = (fact for fact in theorem.conclusions if fact.claim == wanted)
+        source = next(same, None) or next((fact for fact in theorem.conclusions if _says(fact.claim, wanted)), None)
         if source is None or schematic:
             raise ValueError(f"the step does not conclude that {wanted.latex}")
         sources.append(source)
@@ -70,7 +71,7 @@ def inductive(
     about = {each: letters(each.claim.lhs) | letters(each.claim.rhs) for each in (*hypotheses, *others)}
     if any(counter in about[each] for each in others):
         raise ValueError(f"more is assumed about {counter} than under {key!r}")
-    if any(found & theorem.introduced for found in about.values()):
+    if any(found & theorem.vocabulary.introduced for found in about.values()):
         raise ValueError("the step assumes something of what it defines itself")
     starts = [instance(each, {counter: sp.S.Zero}) for each in hypotheses]
     return hypotheses, starts, others, sources
@@ -95,6 +96,9 @@ def establishing(premise: Premise, facts: Sequence[Fact]) -> Fact:
     ValueError
         If there is none.
     """
+    for fact in facts:
+        if fact.claim == premise.claim and premise.schematic <= fact.schematic:
+            return fact  # word for word, which is quick to see
     telling = [fact for fact in facts if _says(fact.claim, premise.claim)]
     for fact in telling:
         if premise.schematic <= fact.schematic:

@@ -7,8 +7,8 @@ the span of the inputs less r. Half the mean square of p is the excess loss, and
 
 import sympy as sp
 
-from fa_theory.proofs.lemmas.two_layers import beta, f, h, loss, over_neurons, over_samples, theta, x0, z
-from fa_theory.proofs.notation import N, d, e, i, indexed, j, k, t, v, w, x
+from fa_theory.proofs.lemmas.two_layers import beta, f, loss, over_neurons, over_samples, theta, x0, z
+from fa_theory.proofs.notation import N, d, e, h, i, indexed, j, k, t, v, w, x
 from fa_theory.symbolic.derivation import Derivation
 from fa_theory.symbolic.facts import Fact
 from fa_theory.symbolic.proof import Control, Proof
@@ -16,7 +16,8 @@ from fa_theory.symbolic.proof import Control, Proof
 y, p, q, r = (indexed(name) for name in ("y", "p", "q", "r"))
 best, coefficients = indexed("q^*"), indexed("xi")
 best_bias, coefficient_bias = sp.symbols("q^*_0 xi_0", real=True)
-least = sp.Symbol("lambda_+", nonnegative=True)
+least, high = sp.Symbol("lambda_+", nonnegative=True), sp.Symbol("lambda_max", nonnegative=True)
+u = indexed("u")
 floor = sp.Symbol("L^*", real=True)
 
 common = sp.Sum(over_samples(e[j] * x[j, k]) ** 2, (k, 1, d)) + over_samples(e[j] * x0) ** 2
@@ -108,18 +109,40 @@ def derive(proof: Derivation, slope: sp.Expr = sp.S.One, share: sp.Expr = sp.S.O
         using=[part],
         why="least non-zero eigenvalue",
     )
+    above = proof.given("largest eigenvalue", over_data(u[j]), "<=", high * N * total(u[j] ** 2), schematic=[u])
+    flat = proof.at_most(
+        "and at most",
+        common,
+        2 * high * (loss(t) - floor),
+        because=[(1 / N**2, above.at({u: p})), (-2 * high, excess), (1 / N**2, same)],
+        why="largest eigenvalue",
+    )
+    gap_size = proof.equal(
+        "the part in the span is the gap to the best outputs",
+        loss(t) - floor,
+        total((e[j] + r[j]) ** 2) / (2 * N),
+        because=[
+            excess,
+            (
+                -1 / (2 * N),
+                proof.sum_over("squares of it", proof.times("a square", p[j] + r[j] + e[j], split), (j, 1, N)),
+            ),
+        ],
+        why="p = e + r",
+    )
     excess = proof.at_most(
         "the excess is not negative", floor, loss(t), because=[(-1, excess), total(p[j] ** 2) / (2 * N)], why="a square"
     )
-    return [steep, excess]
+    return [steep, excess, flat, gap_size]
 
 
 PROOF = Proof(
     id="linear-excess",
     title="Excess loss of a linear network",
     statement=(
-        r"In two-layer linear networks with one output, $L^* \le L$ and "
-        r"$2 \lambda_+ (L - L^*) \le |\frac1N X^T e|^2$, $\lambda_+$ the least non-zero eigenvalue of $X^T X / N$."
+        r"In two-layer linear networks with one output $0 \le L - L^* = \frac1{2N} |e + r|^2$, $r$ the residual of the "
+        r"best linear map, and $2 \lambda_+ (L - L^*) \le |\frac1N X^T e|^2 \le 2 \lambda_{\max} (L - L^*)$, "
+        r"$\lambda_+$ the least non-zero and $\lambda_{\max}$ the greatest eigenvalue of $X^T X / N$."
     ),
     assumptions={
         "network": r"$z_i = \langle w_i, x \rangle + x_0 \beta_i$ and $f = \sum_i v_i h_i$ at every sample",
@@ -132,6 +155,7 @@ PROOF = Proof(
         "least non-zero eigenvalue": (
             r"$\lambda_+ N |u|^2 \le |X^T u|^2$ for every $u = X \xi$ in the span of the inputs, with $\lambda_+ \ge 0$"
         ),
+        "largest eigenvalue": r"$|X^T u|^2 \le \lambda_{\max} N |u|^2$ for every $u$, with $\lambda_{\max} \ge 0$",
     },
     source="own",
     derive=derive,

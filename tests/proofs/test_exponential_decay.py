@@ -18,20 +18,27 @@ def test_wrong_proofs_fail():
     assert_mutants_fail(
         "exponential-decay",
         [
-            (
-                "gates above 1",
-                'proof.given("slopes", theta[i, j], "<=", 1)',
-                'proof.given("slopes", theta[i, j], "<=", 2)',
-            ),
+            ("the loss without its half", "total(e[j] ** 2) / (2 * N))", "total(e[j] ** 2) / N)"),
+            ("misaligned start", 'start of {rule}", C[i], "<=", 0)', 'start of {rule}", 0, "<=", C[i])'),
+            ("labels that move", 'rate(y[j]), "=", 0)', 'rate(y[j]), "=", 1)'),
+            ("parts exchanged", "negative_part[i] - positive_part[i])", "positive_part[i] - negative_part[i])"),
+            ("twice the linear rate", "            2 * s * least,", "            4 * s * least,"),
+            ("an assumption removed", '        "squared loss": r"', '        "a loss": r"'),
+        ],
+    )
+
+
+def test_wrong_proofs_of_lemma_gated_shares_fail():
+    assert_mutants_fail(
+        "lemmas/gated-shares",
+        [
+            ("gates above 1", 'theta[i, j], "<=", 1)', 'theta[i, j], "<=", 2)'),
             (
                 "gates below a",
                 'proof.given("slopes", a, "<=", theta[i, j])',
                 'proof.given("slopes", theta[i, j], "<=", a)',
             ),
             ("the loss without its half", "total(e[j] ** 2) / (2 * N))", "total(e[j] ** 2) / N)"),
-            ("misaligned start", 'start of {rule}", C[i], "<=", 0)', 'start of {rule}", 0, "<=", C[i])'),
-            ("parts exchanged", "negative_part[i] - positive_part[i])", "positive_part[i] - negative_part[i])"),
-            ("twice the linear rate", "            2 * s * least,", "            4 * s * least,"),
             ("eigenvalue without 1/N", '"least eigenvalue", low * N *', '"least eigenvalue", low *'),
             ("an assumption removed", '        "slopes": r"', '        "steps": r"'),
         ],
@@ -46,6 +53,7 @@ def test_wrong_proofs_of_lemma_linear_excess_fail():
             ("residual added", "        p[j] - r[j],", "        p[j] + r[j],"),
             ("error of the wrong sign", 'e[j], "=", f[j] - y[j])', 'e[j], "=", y[j] - f[j])'),
             ("biases that see nothing", "+ x0 * beta[i])", ")"),
+            ("twice the excess", "total((e[j] + r[j]) ** 2) / (2 * N)", "total((e[j] + r[j]) ** 2) / N"),
         ],
     )
 

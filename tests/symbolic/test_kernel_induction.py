@@ -4,7 +4,8 @@ import pytest
 import sympy as sp
 
 from fa_theory.proofs.notation import d, indexed, j, k
-from fa_theory.symbolic.derivation import Derivation, StepFailed
+from fa_theory.symbolic.derivation import Derivation
+from fa_theory.symbolic.inference import StepFailed
 from fa_theory.symbolic.proof import Proof
 
 K = sp.Symbol("K", integer=True, nonnegative=True)
