@@ -22,7 +22,21 @@ from fa_theory.proofs.lemmas import kept_start, short_path
 from fa_theory.proofs.lemmas.gronwall import PROOF as GRONWALL
 from fa_theory.proofs.lemmas.gronwall import rate as decay_rate
 from fa_theory.proofs.lemmas.gronwall import y as decaying
-from fa_theory.proofs.lemmas.kept_start import epsilon, far, h0, high, kept, least, low, part, rest, start_slope, u
+from fa_theory.proofs.lemmas.kept_start import (
+    beta0,
+    epsilon,
+    far,
+    h0,
+    high,
+    kept,
+    least,
+    low,
+    part,
+    rest,
+    start_slope,
+    u,
+    w0,
+)
 from fa_theory.proofs.lemmas.linear_excess import over_data, total
 from fa_theory.proofs.lemmas.short_path import R, factors, first_path, first_y, path, reach, resisted, size_b
 from fa_theory.proofs.lemmas.short_path import g as gradient
@@ -45,6 +59,7 @@ TERM = "one of several numbers that are not negative is at most their sum"
 ALIGNMENT = {"FA": 1, "sign-FA": 6}
 
 q, known, distance, begin = (indexed(name, nonnegative=True) for name in ("q", "known", "distance", "begin"))
+ws, betas = indexed("w^s"), indexed("beta^s")
 rho, fall = indexed("rho", positive=True), sp.Symbol("fall", positive=True)
 
 
@@ -86,13 +101,22 @@ def stage(proof: Derivation, rule: str, speeds: tuple[Fact, ...], plans: dict[st
         using=flow,
         why="they move along M_i (g_i, gamma_i)",
     )
+    beginning = [
+        proof.given(
+            "stage", sp.Sum((ws[i, k] - w0[i, k]) ** 2, (k, 1, d)) + (betas[i] - beta0[i]) ** 2, "<=", begin[i] ** 2
+        ),
+        proof.given("path", first_path[i], "=", 0),
+    ]
+    apart = proof.given(
+        "length", distance[i] ** 2, "=", sp.Sum((w[i, k] - w0[i, k]) ** 2, (k, 1, d)) + (beta[i] - beta0[i]) ** 2
+    )
     away = proof.cite(
         f"{rule}: their distance from the start",
         distance[i],
         "<=",
         begin[i] + path[i] - first_path[i],
         theorem=DISTANCE,
-        using=[pace, lengthens],
+        using=[pace, lengthens, apart, *beginning],
     )
     drawn = proof.differentiated("the loss and its root", rooted)
 
@@ -205,7 +229,12 @@ def derive(
             proof.apply(GRONWALL, {decaying: loss, decay_rate: R}, {"decay": falls}, name=f"{rule}: decay in the stage")
         )
         term = proof.cite(
-            f"{rule}: one neuron", q[i] * share, "<=", over_neurons(q[i] * share), theorem=TERM, using=[positive]
+            f"{rule}: one neuron",
+            q[i] * share,
+            "<=",
+            over_neurons(q[i] * share),
+            theorem=TERM,
+            using=[positive, driven],
         )
         alone = proof.at_most(
             f"{rule}: a neuron by itself",
@@ -272,7 +301,8 @@ PROOF = Proof(
         **{key: DESCENT.assumptions[key] for key in (*TWO_LAYERS.assumptions, "FA", "sign-FA")},
         **kept_start.PROOF.assumptions,
         "squared loss": r"$L = \frac1{2N} \sum_j e_j^2 = y^2$ with $y > 0$",
-        "length": r"$|w_i|$, $before_i$, $|g_i|$: lengths of $(w_i, \beta_i)$, of its start, of $(g_i, \gamma_i)$",
+        "length": r"$|w_i|$, $before_i$, $distance_i$, $|g_i|$: lengths of $(w_i, \beta_i)$, its start, both apart, "
+        r"and $(g_i, \gamma_i)$",
         **{f"alignment of {rule}": r"$q_i = \frac12 least_i^2 - C_i \ge 0$, as for $C_i \le 0$" for rule in ALIGNMENT},
         "rate": r"$\frac R2 N |u|^2 \le form(u)$ for every $u$, $R > 0$: half of $R$ is at most $\lambda_{\min}(M)$",
         "resistance": (
@@ -282,12 +312,12 @@ PROOF = Proof(
         "feedback of FA": r"$|b_i| > 0$ is the size of $b_i$ (a neuron without feedback does not move)",
         "feedback of sign-FA": r"$|b_i| = 1$",
         "fixed": short_path.PROOF.assumptions["fixed"],
-        "path": short_path.PROOF.assumptions["path"],
+        "path": short_path.PROOF.assumptions["path"] + ", from nothing at the start of the stage",
         "planned by the rate": r"$begin_i + 2 |b_i| \frac{\sqrt{2 \lambda_{\max}}}R fall \le far_i$",
         "planned by resistance": r"$begin_i + 2 |b_i| fall / \sqrt{resisted_i R} \le far_i$",
         "stage": (
             r"$\sqrt L$ has fallen by less than $fall$ since the start of the stage, from which time is counted and "
-            r"where $|w_i - w^0_i| \le begin_i$"
+            r"where the weights $w^s$, $\beta^s$ are at most $begin_i$ from $w^0$, $\beta^0$"
         ),
     },
     source="own",

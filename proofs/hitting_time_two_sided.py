@@ -85,7 +85,7 @@ def derive(proof: Derivation, factor: sp.Expr = N, share: sp.Expr = N) -> list[F
     negative = proof.given("I <= 0", total(t), "<=", 0)
     shrunk = proof.apply(EXP_ORDER, at={smaller: total(t), larger: 0}, given={"ordered": negative}, name="exp(I) <= 1")
     planned = proof.given("growth in the first phase", sp.exp(eps_0) - 1, "=", (sp.exp(eps_1) - 1) * sp.exp(total(T)))
-    some = proof.cite("exp above its tangent", 1 + eps_0, "<=", sp.exp(eps_0), theorem=TANGENT)
+    some = proof.cite("exp above its tangent", 1 + eps_0, "<=", sp.exp(eps_0), theorem=TANGENT, using=[planned])
     weighed = proof.at_most(
         "expm1(L) exp(I) is at least expm1(epsilon_0)",
         sp.exp(eps_0) - 1,
