@@ -195,11 +195,29 @@ STATEMENTS = {
             _FLOAT,
         ),
         Statement(
+            "exponential-decay-path",
+            "Exponential decay, in stages with short paths",
+            "own",
+            "exponential-decay-patterns in stages of the loss, with slopes known sample by sample and the outgoing "
+            "weights' part; while sqrt(L) falls by x, w_i moves by at most 2 |b_i| x / sqrt(rho_i R), R the rate and "
+            "rho_i what the loss pays at least per |g_i|^2. FA and sign-FA.",
+            _FLOAT,
+        ),
+        Statement(
             "separable-decay-two-sided",
             "Decay on separable data, with the weights' growth",
             "own",
             "separable-decay with incoming weights that grow along the max-margin direction, and the time that this "
             "takes at most, both in the variable tau with dtau/dt = (1/N) sum_j |e_j|. FA.",
+            _FLOAT,
+        ),
+        Statement(
+            "hitting-time-two-sided",
+            "Hitting time, with the larger losses before",
+            "own",
+            "hitting-time with at most N (tau - tau_1) + N J / expm1(N epsilon) for the time since Q > 0, J the "
+            "integral of exp(I(s) - I(tau)) from tau_1 to tau, I that of Q: a loss that is still epsilon was larger "
+            "before. FA.",
             _FLOAT,
         ),
         Statement(

@@ -6,10 +6,12 @@ from fa_theory.bounds.bound import Assumption, Bound
 from fa_theory.bounds.descent import descent
 from fa_theory.bounds.exponential_decay import exponential_decay
 from fa_theory.bounds.exponential_decay_growth import exponential_decay_growth
+from fa_theory.bounds.exponential_decay_path import exponential_decay_path
 from fa_theory.bounds.exponential_decay_patterns import exponential_decay_patterns
 from fa_theory.bounds.gd_decay import gd_decay
 from fa_theory.bounds.generalised_decay import generalised_decay
 from fa_theory.bounds.hitting_time import check_epsilon, hitting_time
+from fa_theory.bounds.hitting_time_two_sided import hitting_time_two_sided
 from fa_theory.bounds.multi_output_decay import multi_output_decay
 from fa_theory.bounds.separable_decay import separable_decay
 from fa_theory.bounds.separable_decay_two_sided import separable_decay_two_sided
@@ -24,7 +26,9 @@ BOUNDS: tuple[Callable[..., Bound], ...] = (
     gd_decay,
     exponential_decay_growth,
     exponential_decay_patterns,
+    exponential_decay_path,
     separable_decay_two_sided,
+    hitting_time_two_sided,
 )
 """All calculators, (network, problem) -> Bound, in the order of the statements."""
 
@@ -41,7 +45,7 @@ def all_bounds(
     step_size : float, optional
         The step size of gradient descent (gd-decay), by default the largest certified one.
     epsilon : float, optional
-        The loss to reach (hitting-time), by default half of the loss at the start.
+        The loss to reach (hitting-time and its sharper form), by default half of the loss at the start.
 
     Raises
     ------
@@ -51,6 +55,7 @@ def all_bounds(
     options: dict[Callable[..., Bound], dict[str, float | None]] = {
         gd_decay: {"step_size": step_size},
         hitting_time: {"epsilon": epsilon},
+        hitting_time_two_sided: {"epsilon": epsilon},
     }
     return tuple(calculate(network, problem, **options.get(calculate, {})) for calculate in BOUNDS)
 
@@ -64,10 +69,12 @@ __all__ = [
     "descent",
     "exponential_decay",
     "exponential_decay_growth",
+    "exponential_decay_path",
     "exponential_decay_patterns",
     "gd_decay",
     "generalised_decay",
     "hitting_time",
+    "hitting_time_two_sided",
     "multi_output_decay",
     "separable_decay",
     "separable_decay_two_sided",

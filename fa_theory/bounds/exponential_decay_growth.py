@@ -110,7 +110,7 @@ def exponential_decay_growth(network: Network, problem: Problem) -> Bound:
         losses = excess * np.exp(-_STEP * np.arange(int(_DEPTH / _STEP)))
         # rounded up, as the rate is that of the larger loss
         rates = 2 * least * (total + growth(losses * (1 + 64 * eps)) / 2)
-        curve = _falling(losses, rates)
+        curve = falling_curve(losses, rates)
         constants |= {"lambda": lowest, "Omega": float(growth(np.zeros(1))[0]), "rate_at_start": float(rates[0])}
         constants["rate_at_end"] = float(rates[-1])
     return Bound(
@@ -125,10 +125,13 @@ def exponential_decay_growth(network: Network, problem: Problem) -> Bound:
     )
 
 
-def _falling(losses: Host, rates: Host) -> Callable[[Host], Host]:
-    """Return the curve that falls from losses[k] with the exponential rate rates[k] until it reaches losses[k + 1]."""
+def falling_curve(losses: Host, rates: Host) -> Callable[[Host], Host]:
+    """Return the curve that falls from losses[k] with the exponential rate rates[k] until it reaches losses[k + 1].
+
+    Rates are >= 0; the last one lasts for ever.
+    """
     with np.errstate(divide="ignore"):
-        reached = np.append(0.0, np.cumsum(_STEP / rates[:-1]))
+        reached = np.append(0.0, np.cumsum(np.log(losses[:-1] / losses[1:]) / rates[:-1]))
 
     def curve(times: Host) -> Host:
         k = np.searchsorted(reached, times, side="right") - 1

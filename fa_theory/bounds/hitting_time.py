@@ -78,7 +78,7 @@ class Comparison(NamedTuple):
         return high
 
 
-class _Course(NamedTuple):
+class Course(NamedTuple):
     """Lbar over tau: it grows until Q turns positive, and falls from there."""
 
     comparison: Comparison
@@ -93,11 +93,11 @@ class _Course(NamedTuple):
     def loss(self, tau: float) -> float:
         """Return Lbar(tau)."""
         known = self.comparison
-        start = _log_expm1(known.start_loss)
+        start = log_expm1(known.start_loss)
         if tau <= self.turn:
             return float(np.logaddexp(0, start - known.integral(tau)))
         highest = float(np.logaddexp(0, start + self.growth))
-        scaled = _log_expm1(known.n_samples * highest) - (known.integral(tau) - self.at_turn)
+        scaled = log_expm1(known.n_samples * highest) - (known.integral(tau) - self.at_turn)
         return float(np.logaddexp(0, scaled)) / known.n_samples
 
     def tau_of(self, epsilon: float) -> float:
@@ -127,7 +127,7 @@ class _Course(NamedTuple):
         Were it higher at a later time, it would never have been below the loss from which a growth of exp(K) in
         expm1 L leads up to Lbar(tau); so tau would have been reached.
         """
-        before = float(np.logaddexp(0, _log_expm1(self.loss(tau)) - self.growth))
+        before = float(np.logaddexp(0, log_expm1(self.loss(tau)) - self.growth))
         return self.time_above(tau, before)
 
     def at_time(self, time: float) -> float:
@@ -141,7 +141,7 @@ class _Course(NamedTuple):
         return self.loss(low)
 
 
-def _log_expm1(x: float) -> float:
+def log_expm1(x: float) -> float:
     """Return log(exp(x) - 1), for x >= 0 however large or small."""
     with np.errstate(divide="ignore"):
         return float(x + np.log(-np.expm1(-x)))
@@ -206,13 +206,13 @@ def hitting_time(network: Network, problem: Problem, epsilon: float | None = Non
     eps = assume.working_epsilon(problem.X)
     if not all(each.holds for each in judged) or margin is None:
         return Bound("hitting-time", "loss", judged, np.zeros_like, None, 0.0, 0.0, {"start_loss": start})
-    comparison = _comparison(network, problem, margin.direction, margin.lower, margin.scale, start)
+    comparison = comparison_of(network, problem, margin.direction, margin.lower, margin.scale, start)
     turn = comparison.turn()
     if not np.isfinite(turn):
         detail = f"feedback of size at most {np.max(comparison.pull):.3g} (times slope and margin)"
         judged += (Assumption("aligned before tau = 1e100", -1.0, None, detail),)
         return Bound("hitting-time", "loss", judged, np.zeros_like, None, 0.0, 0.0, {"start_loss": start})
-    course = _Course(comparison, turn, comparison.integral(turn))
+    course = Course(comparison, turn, comparison.integral(turn))
     level = start / 2 if epsilon is None else epsilon
     tau = course.tau_of(level)
     constants = {
@@ -247,9 +247,10 @@ def _some_feedback(network: Network) -> Assumption:
     return Assumption("some feedback b_i is not zero", most or -1.0, most > 0, f"largest |b_i| = {most:.6g}")
 
 
-def _comparison(
+def comparison_of(
     network: Network, problem: Problem, direction: Host, gamma: float, radius: float, start: float
 ) -> Comparison:
+    """Return the comparison function for a direction of margin gamma, and inputs no longer than radius."""
     slope = float(network.activation.slope or 0.0)
     b = to_numpy(network.feedback[-1].matrix(network.weights[-1])).astype(float)[:, 0]
     first = to_numpy(network.first_layer_weights()).astype(float)

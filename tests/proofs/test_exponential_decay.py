@@ -5,7 +5,7 @@ import sympy as sp
 from evaluation import evaluate
 from instances import MOVE
 from mutants import assert_mutants_fail
-from two_layer_instance import INPUTS, SAMPLES, SLOPE, constants, network
+from two_layer_instance import SLOPE, constants, eigenvalues, network
 
 from fa_theory.proofs.exponential_decay import PROOF, a, floor, high, least, loss, low, s, s_minus, s_plus, start, t
 
@@ -62,19 +62,6 @@ def rate_in(claim):
     """Return r in the claim q(t) <= q(0) exp(-r t)."""
     (exponential,) = claim.rhs.atoms(sp.exp)
     return -exponential.args[0] / t
-
-
-def eigenvalues(net):
-    """Return exact rational bounds below and above all eigenvalues of the inputs' Gram matrix / N, biases included."""
-    X = sp.Matrix(SAMPLES, INPUTS + 1, lambda j, k: net.entries["x"](j + 1, k + 1) if k < INPUTS else 1)
-    gram = X * X.T / SAMPLES
-    guesses = sorted(sp.Matrix(gram).evalf().eigenvals(multiple=True), key=sp.re)
-    below, above = (sp.Rational(str(sp.re(each).round(12))) for each in (guesses[0], guesses[-1]))
-    below, above = below * sp.Rational(999, 1000), above * sp.Rational(1001, 1000)
-    assert (gram - below * sp.eye(SAMPLES)).is_positive_definite
-    assert (above * sp.eye(SAMPLES) - gram).is_positive_definite
-    assert below > 0
-    return below, above
 
 
 def instance(rule, seed, slope=SLOPE, **start):

@@ -92,3 +92,16 @@ def constants(net, rule):
         }[rule]
         found.append(size - potential)
     return found
+
+
+def eigenvalues(net):
+    """Return exact rational bounds below and above all eigenvalues of the inputs' Gram matrix / N, biases included."""
+    X = sp.Matrix(SAMPLES, INPUTS + 1, lambda j, k: net.entries["x"](j + 1, k + 1) if k < INPUTS else 1)
+    gram = X * X.T / SAMPLES
+    guesses = sorted(sp.Matrix(gram).evalf().eigenvals(multiple=True), key=sp.re)
+    below, above = (sp.Rational(str(sp.re(each).round(12))) for each in (guesses[0], guesses[-1]))
+    below, above = below * sp.Rational(999, 1000), above * sp.Rational(1001, 1000)
+    assert (gram - below * sp.eye(SAMPLES)).is_positive_definite
+    assert (above * sp.eye(SAMPLES) - gram).is_positive_definite
+    assert below > 0
+    return below, above
