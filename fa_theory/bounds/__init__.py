@@ -8,9 +8,12 @@ from fa_theory.bounds.exponential_decay import exponential_decay
 from fa_theory.bounds.exponential_decay_growth import exponential_decay_growth
 from fa_theory.bounds.exponential_decay_patterns import exponential_decay_patterns
 from fa_theory.bounds.gd_decay import gd_decay
+from fa_theory.bounds.gd_decay_growth import gd_decay_growth
 from fa_theory.bounds.generalised_decay import generalised_decay
 from fa_theory.bounds.hitting_time import check_epsilon, hitting_time
+from fa_theory.bounds.linear_decay_growth import linear_decay_growth
 from fa_theory.bounds.multi_output_decay import multi_output_decay
+from fa_theory.bounds.multi_output_decay_projection import multi_output_decay_projection
 from fa_theory.bounds.separable_decay import separable_decay
 from fa_theory.bounds.separable_decay_two_sided import separable_decay_two_sided
 from fa_theory.model import Network, Problem
@@ -25,6 +28,9 @@ BOUNDS: tuple[Callable[..., Bound], ...] = (
     exponential_decay_growth,
     exponential_decay_patterns,
     separable_decay_two_sided,
+    linear_decay_growth,
+    multi_output_decay_projection,
+    gd_decay_growth,
 )
 """All calculators, (network, problem) -> Bound, in the order of the statements."""
 
@@ -39,7 +45,7 @@ def all_bounds(
     network, problem
         Start and data.
     step_size : float, optional
-        The step size of gradient descent (gd-decay), by default the largest certified one.
+        The step size of gradient descent (gd-decay, gd-decay-growth), by default the largest certified one.
     epsilon : float, optional
         The loss to reach (hitting-time), by default half of the loss at the start.
 
@@ -50,6 +56,7 @@ def all_bounds(
     """
     options: dict[Callable[..., Bound], dict[str, float | None]] = {
         gd_decay: {"step_size": step_size},
+        gd_decay_growth: {"step_size": step_size},
         hitting_time: {"epsilon": epsilon},
     }
     return tuple(calculate(network, problem, **options.get(calculate, {})) for calculate in BOUNDS)
@@ -66,9 +73,12 @@ __all__ = [
     "exponential_decay_growth",
     "exponential_decay_patterns",
     "gd_decay",
+    "gd_decay_growth",
     "generalised_decay",
     "hitting_time",
+    "linear_decay_growth",
     "multi_output_decay",
+    "multi_output_decay_projection",
     "separable_decay",
     "separable_decay_two_sided",
 ]
