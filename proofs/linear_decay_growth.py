@@ -220,7 +220,9 @@ def derive(proof: Derivation, half: sp.Expr = sp.S.Half, kept: int = 1) -> list[
         square((K + drive(t) * sp.Identity(d)) * xi) * square(W.T * b),
         theorem=CAUCHY,
     )
-    seen_size = proof.at_most("|p| <= |b| z", square(W.T * b), beta**2 * z**2, because=[(beta**2, small), (-(beta**2), sized)])
+    seen_size = proof.at_most(
+        "|p| <= |b| z", square(W.T * b), beta**2 * z**2, because=[(beta**2, small), (-(beta**2), sized)]
+    )
     both = proof.at_most(
         "the errors, weighed: their square",
         sp.Trace(xi.T * (K + drive(t) * sp.Identity(d)) * W.T * b) ** 2,
@@ -276,9 +278,7 @@ def derive(proof: Derivation, half: sp.Expr = sp.S.Half, kept: int = 1) -> list[
 
 
 def counterexample_small_loss() -> sp.Basic:
-    # the level of z asked of |w| in place of |w|^2 / 2 + a: n = d = N = 1, x = b = 1, a = 1, w = v = 1 gives b v = 3/2 =
-    # a + w^2 / 2 and q = w v = 3/2 = y, no error at all; then |w| <= 1/2 is impossible, as h = y = 3/2 > 1/2 (1 + 1/8)
-    # says, but h > z (a + z^2) for z = 1 would be wrong: 3/2 > 2
+    # |w|^2 whole in b.v = a + |w|^2 / 2: x = b = 1, a = w = 1 reach q = w (b.v) = 3/2, not 2
     w, a_0 = sp.Integer(1), sp.Integer(1)
     return sp.Gt(w * (a_0 + w**2 / 2), w * (a_0 + w**2))
 
@@ -294,12 +294,12 @@ PROOF = Proof(
     title="Decay of linear networks, with the weights' growth",
     statement=(
         r"Two-layer linear FA with scalar output, squared loss, no output bias, any data and width. Let "
-        r"$w = W_1^T b / |b|$, $K = W_1^T (I - b b^T / |b|^2) W_1$ and $a = \langle b, v\rangle - \frac12 |w|^2$, which "
-        r"stay, and $E = L - L_*$. While $|w| \ge z$, $\dot E \le -2 \mu(z) E$, $\mu(z)$ the least non-zero eigenvalue "
-        r"of $\frac1N X ((a + \frac12 z^2) I + K) X^T$ on the span of the data. If $a > 0$ and $|w| \le z$, then for "
-        r"every $c$ in the span of the data $\langle c, h\rangle \le |b|\, z\, |((a + \frac12 z^2) I + K) X^T c| + "
-        r"|b|^2 |c| \sqrt{2 N E}$, $h = |b|^2 y - X r$ with the constant $r = |b|^2 W_1^T v - (K + \langle b, v\rangle I) "
-        r"W_1^T b$."
+        r"$w = W_1^T b / |b|$, $K = W_1^T (I - b b^T / |b|^2) W_1$ and $a = \langle b, v\rangle - \frac12 |w|^2$, "
+        r"which stay, and $E = L - L_*$. While $|w| \ge z$, $\dot E \le -2 \mu(z) E$, $\mu(z)$ the least non-zero "
+        r"eigenvalue of $\frac1N X ((a + \frac12 z^2) I + K) X^T$ on the span of the data. If $a > 0$ and $|w| \le "
+        r"z$, then for every $c$ in the span of the data $\langle c, h\rangle \le |b|\, z\, |((a + \frac12 z^2) I + "
+        r"K) X^T c| + |b|^2 |c| \sqrt{2 N E}$, $h = |b|^2 y - X r$ with the constant $r = |b|^2 W_1^T v - (K + "
+        r"\langle b, v\rangle I) W_1^T b$."
     ),
     assumptions={
         "flow": r"two linear layers $W$, $v$ without bias, squared loss, FA: $\dot W = -\frac1N b e^T X$, "

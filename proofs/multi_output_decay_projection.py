@@ -177,9 +177,8 @@ def derive(proof: Derivation, kept: int = 1, reached: sp.MatrixExpr = REACHED) -
 
 
 def counterexample_all_of_it() -> sp.Basic:
-    # all of W^T W in place of what stays: N = d = m = n = 1, x = b = 1, w = 2, v = 3/2, q = w v = 3, y = 5, where
-    # a_0 = b v - w^2 / 2 = -1/2, K = 0. One unit of w^2 would give a_0 + w^2 = 7/2 > 0 for ever; with y = -5 the weight
-    # w falls towards 0 and b v = w^2 / 2 - 1/2 turns negative: at w = 0 the rate of e^2 is -2 (b v + w^2) e^2 > 0
+    # x = b = 1, one neuron: K = 0, and a_0 = b v - w^2 / 2 = -1/2 stays. Where w = 0 on the way, b v = -1/2 and the error
+    # grows, though a_0 + w^2 was 7/2 for w = 2 before
     w = sp.Integer(0)
     outgoing = w**2 / 2 - sp.Rational(1, 2)
     return sp.Lt(-2 * (outgoing + w**2), 0)
@@ -189,12 +188,11 @@ PROOF = Proof(
     id="multi-output-decay-projection",
     title="Decay with several outputs, with what feedback cannot reach",
     statement=(
-        r"Two-layer linear FA with $m$ outputs, squared loss, no output bias, any data, any $B$ of full column rank. Let "
-        r"$H = B^T B$, $U = B H^{-1/2}$, $C = W_1 W_1^T - B W_2 - W_2^T B^T$ and $K = W_1^T (I - U U^T) W_1$ at the "
-        r"start, $a_0 = \frac12 \lambda_{\min}(-U^T C U)$ of either sign. If the least non-zero eigenvalue $\mu$ of "
-        r"$\frac1N X (a_0 I + K) X^T$ on the span of the data is positive, then "
-        r"$L(t) - L_* \le \frac{V(0)}{\lambda_{\min}(H)} e^{-2\mu t}$, "
-        r"$V = \frac1{2N} |E_{\parallel} H^{1/2}|_F^2$."
+        r"Two-layer linear FA with $m$ outputs, squared loss, no output bias, any data, any $B$ of full column rank. "
+        r"Let $H = B^T B$, $U = B H^{-1/2}$, $C = W_1 W_1^T - B W_2 - W_2^T B^T$ and $K = W_1^T (I - U U^T) W_1$ at "
+        r"the start, $a_0 = \frac12 \lambda_{\min}(-U^T C U)$ of either sign. If the least non-zero eigenvalue $\mu$ "
+        r"of $\frac1N X (a_0 I + K) X^T$ on the span of the data is positive, then $L(t) - L_* \le "
+        r"\frac{V(0)}{\lambda_{\min}(H)} e^{-2\mu t}$, $V = \frac1{2N} |E_{\parallel} H^{1/2}|_F^2$."
     ),
     assumptions={
         "flow": r"two linear layers $W$, $V$ without bias, squared loss, FA: $\dot W = -\frac1N B E^T X$, "

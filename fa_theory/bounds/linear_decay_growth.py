@@ -81,15 +81,13 @@ def linear_decay_growth(network: Network, problem: Problem) -> Bound:
 
 def _in_pieces(start: float, losses: Host, rates: Host) -> Callable[[Host], Host]:
     """Return the curve that falls from `start` at the rate rates[k] once it is at most losses[k]."""
-    used = np.append(True, losses[1:] > 0)
-    tops = np.minimum(np.append(start, losses[1:][used[1:]]), start)
-    falling = rates[used]
+    tops = np.minimum(np.append(start, losses[1:]), start)
     with np.errstate(divide="ignore", invalid="ignore"):
-        lasting = np.where(tops[:-1] > tops[1:], np.log(tops[:-1] / tops[1:]) / falling[:-1], 0.0)
+        lasting = np.where(tops[:-1] > tops[1:], np.log(tops[:-1] / tops[1:]) / rates[:-1], 0.0)
     reached = np.append(0.0, np.cumsum(lasting))
 
     def curve(times: Host) -> Host:
         k = np.searchsorted(reached, times, side="right") - 1
-        return np.asarray(tops[k] * np.exp(-falling[k] * (times - reached[k])))
+        return np.asarray(tops[k] * np.exp(-rates[k] * (times - reached[k])))
 
     return curve

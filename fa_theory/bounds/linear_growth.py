@@ -119,7 +119,8 @@ class LinearGrowth(NamedTuple):
         near = 1 - 2.0 ** -np.arange(1, _NEAR_THE_END + 1, 1 if even == _EVEN else 4)
         sizes = low * np.unique(np.concatenate([np.arange(even) / even, near]))
         losses = np.asarray([self.least_loss(size) for size in sizes])
-        return sizes, np.minimum.accumulate(losses)
+        used = np.append(True, losses[1:] > 0)
+        return sizes[used], np.minimum.accumulate(losses[used])
 
 
 def _multiplier(scales: Host, along: Host, reach: float) -> float:
