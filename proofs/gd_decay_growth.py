@@ -7,9 +7,9 @@ orthonormal basis of the span of the data's columns. With p = W^T b, so that |p|
     K = W^T W - p p^T / |b|^2  and  r = |b|^2 W^T v - K p - (b.v) p  stay, as along the flow (linear-decay-growth);
     a = b.v - |p|^2 / (2 |b|^2)  falls by eta^2 |b|^2 |g|^2 / 2.
 
-In coordinates of the span the step multiplies the errors by I - eta M, M = Q^T X ((b.v') I + W^T W) X^T Q / N, which is
-symmetric: if m <= M <= mu / eta, their squared length shrinks by the factor max((1 - eta m)^2, (1 - mu)^2). That M stays
-between these bounds at every step is shown by induction in the last step, by hand.
+In coordinates of the span the step multiplies the errors by I - eta M with the symmetric matrix
+M = Q^T X ((b.v') I + W^T W) X^T Q / N. If m <= M <= mu / eta, their squared length shrinks by the factor
+max((1 - eta m)^2, (1 - mu)^2). That M stays between these bounds at every step is an induction, done by hand.
 """
 
 import sympy as sp

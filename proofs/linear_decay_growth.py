@@ -306,7 +306,8 @@ PROOF = Proof(
         r"$\dot v = -\frac1N W X^T e$",
         "fixed feedback": r"$\dot b = 0$, $|b| > 0$",
         "data": r"$X$, $y$ and $Q$ do not move",
-        "basis": r"the columns of $Q$ are an orthonormal basis of the column space of $X$: $Q^T Q = I$, $Q Q^T X = X$",
+        "basis": r"the columns of $Q$ are an orthonormal basis of the column space of $X$: $Q^T Q = I$, $Q Q^T X = X$; "
+        r"$L_*$ is what it leaves of the targets, the least loss of all linear maps (shown in multi-output-decay)",
         "size": r"$|w|^2 \ge z^2$ at the times spoken of",
         "rate": r"$\mu > 0$ is at most the least eigenvalue of $\frac1N Q^T X ((a + \frac12 z^2) I + K) X^T Q$",
         "aligned": r"$a > 0$",

@@ -177,8 +177,8 @@ def derive(proof: Derivation, kept: int = 1, reached: sp.MatrixExpr = REACHED) -
 
 
 def counterexample_all_of_it() -> sp.Basic:
-    # x = b = 1, one neuron: K = 0, and a_0 = b v - w^2 / 2 = -1/2 stays. Where w = 0 on the way, b v = -1/2 and the error
-    # grows, though a_0 + w^2 was 7/2 for w = 2 before
+    # x = b = 1, one neuron: K = 0, and a_0 = b v - w^2 / 2 = -1/2 stays. Where w = 0 on the way, b v = -1/2 and the
+    # error grows, though a_0 + w^2 was 7/2 for w = 2 before
     w = sp.Integer(0)
     outgoing = w**2 / 2 - sp.Rational(1, 2)
     return sp.Lt(-2 * (outgoing + w**2), 0)
@@ -199,7 +199,8 @@ PROOF = Proof(
         r"$\dot V = -\frac1N E^T X W^T$",
         "fixed feedback": r"$\dot B = 0$",
         "data": r"$X$, $Y$ and $Q$ do not move",
-        "basis": r"the columns of $Q$ are an orthonormal basis of the column space of $X$: $Q^T Q = I$, $Q Q^T X = X$",
+        "basis": r"the columns of $Q$ are an orthonormal basis of the column space of $X$: $Q^T Q = I$, $Q Q^T X = X$; "
+        r"$L_*$ is what it leaves of the targets, the least loss of all linear maps (shown in multi-output-decay)",
         "feedback": r"$B$ has full column rank: $B = U S$, $U^T U = I$, with $S = H^{1/2}$, fixed",
         "alignment": r"$2 a_0$ is at most the least eigenvalue of $-U^T C U$",
         "decay": r"$\mu > 0$ is at most the least eigenvalue of $\frac1N Q^T X (a_0 I + K) X^T Q$",

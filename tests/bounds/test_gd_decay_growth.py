@@ -91,7 +91,7 @@ def test_the_certified_step_size_is_the_largest_that_the_conditions_allow(seed):
     st.sampled_from([1.0, 0.5, 0.05]),
     st.booleans(),
 )
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_never_violated_and_the_proof_holds_at_every_step(seed, n_samples, d, width, slack, part, bias):
     network, problem = aligned(seed, d, width, biases=bias, slack=slack), regression(seed, n_samples, d)
     if bias:

@@ -63,7 +63,9 @@ def test_levels_are_the_least_losses_that_small_weights_allow(seed):
             assert excess(at(network, (w - start) / b)[0], problem) >= level * (1 - 1e-9)
         found = min(
             minimize(
-                lambda angle, z: excess(at(network, (z * np.array([np.cos(*angle), np.sin(*angle)]) - start) / b)[0], problem),
+                lambda angle, z: excess(
+                    at(network, (z * np.array([np.cos(*angle), np.sin(*angle)]) - start) / b)[0], problem
+                ),
                 [angle],
                 args=(size,),
             ).fun

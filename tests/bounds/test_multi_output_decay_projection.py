@@ -15,7 +15,7 @@ from fa_theory.verification import assess_bound
 
 
 def instance(seed, d, n, m, n_samples, alignment=0.3, bias=False):
-    """-U^T C U = alignment I and more, for U = B (B^T B)^{-1/2}; rows of W outside the range of B as large as inside."""
+    """-U^T C U = alignment I and more, U = B (B^T B)^{-1/2}; W is as large outside the range of B as inside."""
     rng = np.random.default_rng(seed)
     W, B = rng.uniform(-1, 1, (n, d)), rng.uniform(-1, 1, (n, m))
     B[:m] += 2 * np.eye(m)
