@@ -12,7 +12,8 @@ from fa_theory.bounds.bound import Host
 from fa_theory.dynamics import forward
 from fa_theory.model import Network, Problem, Spectrum
 
-_EVEN, _NEAR_THE_END, _EVEN_IF_MANY, _MANY = 96, 40, 16, 100
+_EVEN, _NEAR_THE_END, _BISECTIONS = 96, 40, 40
+_MANY = 100  # directions of the data, above which fewer sizes have to do: each takes a decomposition
 
 
 class LinearGrowth(NamedTuple):
@@ -112,12 +113,13 @@ class LinearGrowth(NamedTuple):
         low, high = 0.0, 1.0
         while self.least_loss(high) > 0:
             low, high = high, 2 * high
-        for _ in range(40):
+        coarser = 1 if len(self.data) <= _MANY else 4
+        for _ in range(_BISECTIONS // coarser):
             middle = (low + high) / 2
             low, high = (middle, high) if self.least_loss(middle) > 0 else (low, middle)
-        even = _EVEN if len(self.data) <= _MANY else _EVEN_IF_MANY
-        near = 1 - 2.0 ** -np.arange(1, _NEAR_THE_END + 1, 1 if even == _EVEN else 4)
-        sizes = low * np.unique(np.concatenate([np.arange(even) / even, near]))
+        even = np.arange(0, _EVEN, coarser) / _EVEN
+        near = 1 - 2.0 ** -np.arange(1, _NEAR_THE_END + 1, coarser)
+        sizes = low * np.unique(np.concatenate([even, near]))
         losses = np.asarray([self.least_loss(size) for size in sizes])
         used = np.append(True, losses[1:] > 0)
         return sizes[used], np.minimum.accumulate(losses[used])
