@@ -221,6 +221,31 @@ STATEMENTS = {
             _FLOAT,
         ),
         Statement(
+            "linear-decay-growth",
+            "Decay of linear networks, with the weights' growth",
+            "own",
+            "Two-layer, linear, scalar FA, squared loss, a = b.v - 1/2 |w|^2 > 0 with w = W_1^T b / |b|: E = L - L* "
+            "falls at a rate of at least 2 mu(|w|), mu(z) the least non-zero eigenvalue of X ((a + z^2 / 2) I + K) "
+            "X^T / N and K what stays of W_1^T W_1; and a small loss needs a large w, by duality.",
+            _FLOAT,
+        ),
+        Statement(
+            "multi-output-decay-projection",
+            "Decay with several outputs, with what feedback cannot reach",
+            "own",
+            "multi-output-decay with the least non-zero eigenvalue mu of X (a0 I + K) X^T / N for a0 lambda: "
+            "K = W_1^T (I - U U^T) W_1 is what FA never changes of W_1^T W_1. mu > 0 is enough.",
+            _FLOAT,
+        ),
+        Statement(
+            "gd-decay-growth",
+            "Geometric decay under gradient descent, with the weights' growth",
+            "own",
+            "gd-decay with a = b.v - 1/2 |w|^2 for c, K, which stays, and the sizes |w| that a loss allows and needs: "
+            "E_{k+1} <= max((1 - eta M(E_k))^2, (1 - mu)^2) E_k at every step size below an explicit, larger limit.",
+            _FLOAT,
+        ),
+        Statement(
             "reduced-flow",
             "The flow in d variables",
             "own",

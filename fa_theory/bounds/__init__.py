@@ -9,10 +9,13 @@ from fa_theory.bounds.exponential_decay_growth import exponential_decay_growth
 from fa_theory.bounds.exponential_decay_path import exponential_decay_path
 from fa_theory.bounds.exponential_decay_patterns import exponential_decay_patterns
 from fa_theory.bounds.gd_decay import gd_decay
+from fa_theory.bounds.gd_decay_growth import gd_decay_growth
 from fa_theory.bounds.generalised_decay import generalised_decay
 from fa_theory.bounds.hitting_time import check_epsilon, hitting_time
 from fa_theory.bounds.hitting_time_two_sided import hitting_time_two_sided
+from fa_theory.bounds.linear_decay_growth import linear_decay_growth
 from fa_theory.bounds.multi_output_decay import multi_output_decay
+from fa_theory.bounds.multi_output_decay_projection import multi_output_decay_projection
 from fa_theory.bounds.separable_decay import separable_decay
 from fa_theory.bounds.separable_decay_two_sided import separable_decay_two_sided
 from fa_theory.model import Network, Problem
@@ -29,6 +32,9 @@ BOUNDS: tuple[Callable[..., Bound], ...] = (
     exponential_decay_path,
     separable_decay_two_sided,
     hitting_time_two_sided,
+    linear_decay_growth,
+    multi_output_decay_projection,
+    gd_decay_growth,
 )
 """All calculators, (network, problem) -> Bound, in the order of the statements."""
 
@@ -43,7 +49,7 @@ def all_bounds(
     network, problem
         Start and data.
     step_size : float, optional
-        The step size of gradient descent (gd-decay), by default the largest certified one.
+        The step size of gradient descent (gd-decay, gd-decay-growth), by default the largest certified one.
     epsilon : float, optional
         The loss to reach (hitting-time and its sharper form), by default half of the loss at the start.
 
@@ -54,6 +60,7 @@ def all_bounds(
     """
     options: dict[Callable[..., Bound], dict[str, float | None]] = {
         gd_decay: {"step_size": step_size},
+        gd_decay_growth: {"step_size": step_size},
         hitting_time: {"epsilon": epsilon},
         hitting_time_two_sided: {"epsilon": epsilon},
     }
@@ -72,10 +79,13 @@ __all__ = [
     "exponential_decay_path",
     "exponential_decay_patterns",
     "gd_decay",
+    "gd_decay_growth",
     "generalised_decay",
     "hitting_time",
     "hitting_time_two_sided",
+    "linear_decay_growth",
     "multi_output_decay",
+    "multi_output_decay_projection",
     "separable_decay",
     "separable_decay_two_sided",
 ]

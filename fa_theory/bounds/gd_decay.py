@@ -55,7 +55,7 @@ class _Ingredients(NamedTuple):
         return np.minimum(descends, smooth)
 
 
-def _best_on_square(
+def best_on_square(
     objective: Callable[[Any, Any], Any], start: tuple[float, float] | None = None
 ) -> tuple[float, float]:
     """Return (theta, mu) in (0, 1) x (0, 2) at which the objective is largest among ever finer grids."""
@@ -127,7 +127,7 @@ def gd_decay(network: Network, problem: Problem, step_size: float | None = None)
         assume.loss_is(problem, "squared"),
         assume.fixed_feedback(network),
         assume.nonzero_data(data),
-        _rank_decided(data),
+        rank_decided(data),
         assume.constants_in_span(network, data),
         assume.judged("aligned start: -C(0) > 0", alignment.total, rounding, f"-C(0) = {alignment.total:.6g}"),
     ]
@@ -136,12 +136,12 @@ def gd_decay(network: Network, problem: Problem, step_size: float | None = None)
     certified, excess, eta, factor, constants = None, 0.0, 1.0, 0.0, {"start_loss": start}
     if all(each.holds for each in judged):
         known, excess = _ingredients(network, problem, data, alignment.total, rounding)
-        theta, mu = _best_on_square(known.step_size)
+        theta, mu = best_on_square(known.step_size)
         certified = float(known.step_size(theta, mu)) * (1 - 64 * eps)
         eta = certified if step_size is None else step_size
-        judged.append(_certified_step(eta, certified, eps))
+        judged.append(certified_step(eta, certified, eps))
         if judged[-1].holds:
-            theta, mu = _best_on_square(
+            theta, mu = best_on_square(
                 lambda th, m: np.where(known.step_size(th, m) >= eta, (2 - m) * th, -np.inf), (theta, mu)
             )
         factor = min(eta, certified) * (2 - mu) * theta * known.alignment_low * known.smallest
@@ -198,7 +198,7 @@ def _ingredients(
     return known, excess
 
 
-def _rank_decided(data: Spectrum) -> Assumption:
+def rank_decided(data: Spectrum) -> Assumption:
     """Judge whether the smallest eigenvalue that counts as non-zero is more than rounding."""
     lowest = data.smallest_nonzero
     margin = lowest - assume.eigenvalue_rounding(data, lowest)
@@ -206,7 +206,7 @@ def _rank_decided(data: Spectrum) -> Assumption:
     return Assumption("rank of the data is decided", margin, holds, f"smallest non-zero eigenvalue {lowest:.3g}")
 
 
-def _certified_step(eta: float, certified: float, eps: float) -> Assumption:
+def certified_step(eta: float, certified: float, eps: float) -> Assumption:
     """Judge whether a step size is certified; the margin is the difference over the larger of the two."""
     margin = (certified - eta) / max(certified, eta)
     holds = True if eta <= certified else None if -margin <= 256 * eps else False

@@ -14,7 +14,7 @@ from fa_theory.laws import has_matrix_law, matrix_law
 from fa_theory.model import Network, Problem, Spectrum, spectrum
 
 
-class _MatrixAlignment(NamedTuple):
+class MatrixAlignment(NamedTuple):
     """What B = P S Q^T gives, without squaring its condition number: H = Q S^2 Q^T and U = P Q^T.
 
     The eigenvalues of U^T C U are those of P^T C P: a0 depends on the range of B only.
@@ -26,6 +26,11 @@ class _MatrixAlignment(NamedTuple):
     potential: float
     smallest: float
     condition: float
+
+    @classmethod
+    def none(cls) -> MatrixAlignment:
+        """Return what stands for it where no B of full column rank is at hand."""
+        return cls(Assumption("B of full column rank", -1.0, False, "not looked at"), 0.0, 0.0, 0.0, 1.0, 1.0)
 
 
 def multi_output_decay(network: Network, problem: Problem) -> Bound:
@@ -62,10 +67,11 @@ def multi_output_decay(network: Network, problem: Problem) -> Bound:
         assume.constants_in_span(network, data),
     ]
     start, floor = assume.start_loss(network, problem), assume.best_linear_loss(problem, data)
-    a0, potential, smallest, rounding, condition = 0.0, 0.0, 1.0, 0.0, 1.0
+    known = MatrixAlignment.none()
     if has_matrix_law(network):
-        full_rank, a0, rounding, potential, smallest, condition = _matrix_alignment(network, problem, data)
-        judged.append(full_rank)
+        known = matrix_alignment(network, problem, data)
+        judged.append(known.full_rank)
+    _, a0, rounding, potential, smallest, condition = known
     name = "aligned start: lambda_min(-U^T C U) > 0"
     judged.append(assume.judged(name, 2 * a0, 2 * rounding, f"a0 = {a0:.6g}"))
     slack = rounding * data.smallest_nonzero + a0 * assume.eigenvalue_rounding(data, data.smallest_nonzero)
@@ -92,7 +98,8 @@ def multi_output_decay(network: Network, problem: Problem) -> Bound:
     )
 
 
-def _matrix_alignment(network: Network, problem: Problem, data: Spectrum) -> _MatrixAlignment:
+def matrix_alignment(network: Network, problem: Problem, data: Spectrum) -> MatrixAlignment:
+    """Return it for a two-layer network with a linear activation and fixed feedback."""
     eps = machine_epsilon(problem.X)
     above: np.ndarray[Any, Any] = to_numpy(network.weights[-1]).astype(float)
     B = to_numpy(network.feedback[-1].matrix(network.weights[-1])).astype(float)
@@ -102,7 +109,7 @@ def _matrix_alignment(network: Network, problem: Problem, data: Spectrum) -> _Ma
     margin = smallest / tolerance - 1 if tolerance > 0 else -1.0
     full_rank = Assumption("B of full column rank", margin, margin > 0, f"smallest singular value {smallest:.6g}")
     if not full_rank.holds:
-        return _MatrixAlignment(full_rank, 0.0, 0.0, 0.0, 1.0, 1.0)
+        return MatrixAlignment.none()._replace(full_rank=full_rank)
     C = to_numpy(matrix_law(network)[-1]).astype(float)
     a0 = float(np.linalg.eigvalsh(-P.T @ C @ P)[0]) / 2
     first = to_numpy(network.first_layer_weights()).astype(float)
@@ -112,4 +119,4 @@ def _matrix_alignment(network: Network, problem: Problem, data: Spectrum) -> _Ma
     errors = to_numpy(forward(network, problem.X).output - problem.Y).astype(float)
     inside = data.column_basis.T @ errors
     potential = float(np.sum((inside @ Q.T * S) ** 2)) / (2 * problem.n_samples)
-    return _MatrixAlignment(full_rank, a0, rounding, potential, smallest**2, condition)
+    return MatrixAlignment(full_rank, a0, rounding, potential, smallest**2, condition)

@@ -61,6 +61,9 @@ def test_verify_prints_a_row_for_each_statement_and_writes_the_fixed_keys(tmp_pa
         "exponential-decay-patterns",
         "multi-output-decay",
         "gd-decay",
+        "linear-decay-growth",
+        "multi-output-decay-projection",
+        "gd-decay-growth",
     }
     assert written["instance"]["version"] == fa_theory.__version__
 

@@ -140,6 +140,8 @@ def test_each_bound_law_and_alignment_has_its_two_files(folder):
         "petals-linear--exponential-decay-growth",
         "petals-linear--exponential-decay-patterns",
         "petals-linear--multi-output-decay",
+        "petals-linear--linear-decay-growth",
+        "petals-linear--multi-output-decay-projection",
         "petals-linear--law-drift",
         "petals-linear--alignment",
         "three-layers--law-drift",
