@@ -214,8 +214,8 @@ PROOF = Proof(
         r"$v_i b_i = \frac12 (|w_i|^2 + \beta_i^2) + \frac\kappa2 v_i^2 - C_i$ for adaFA, each with its own $C_i$. "
         r"If all $C_i \le 0$, or in linear networks $\sum_i C_i \le 0$, the loss never increases. Dominance "
         r"$\langle G_1, F_1 \rangle \ge c |F_1|^2$ holds with every $c \ge 0$ such that for all $i$ "
-        r"$c\,b_i^2 \le -C_i$ (FA, such as $\min |C_i| / b_i^2$ over $b_i \ne 0$ if all $C_i \le 0$) or $c \le -C_i$ (sign-FA), and "
-        r"$\langle G_1, F_1 \rangle \ge \frac\kappa2 |G_1|^2$ for adaFA if all $C_i \le 0$."
+        r"$c\,b_i^2 \le -C_i$ (FA, such as $\min |C_i| / b_i^2$ over $b_i \ne 0$ if all $C_i \le 0$) or $c \le -C_i$ "
+        r"(sign-FA), and $\langle G_1, F_1 \rangle \ge \frac\kappa2 |G_1|^2$ for adaFA if all $C_i \le 0$."
     ),
     assumptions={
         **TWO_LAYERS.assumptions,

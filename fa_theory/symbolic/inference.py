@@ -19,6 +19,7 @@ from fa_theory.symbolic.equality import (
 from fa_theory.symbolic.facts import Claim, Fact, claim, home_of
 from fa_theory.symbolic.scope import free_indices, letters
 from fa_theory.symbolic.sums import Rules, canonical, require_limits
+from fa_theory.symbolic.words import combination
 
 
 class StepFailed(Exception):  # noqa: N818 - the name says what happened
@@ -135,8 +136,8 @@ def require_defined(name: str, expressions: Sequence[Any], facts: Sequence[Fact]
 def require_continuous(name: str, change: Any) -> None:
     """Require that a quantity whose rate of change is used to bound it is put together without jumps."""
     try:
-        if not is_matrix(change):
-            canonical(change)
+        for scalar in combination(change).values() if is_matrix(change) else [change]:
+            canonical(scalar)
     except ValueError as wrong:
         raise StepFailed(f"{name}: {wrong}") from wrong
 

@@ -148,6 +148,17 @@ def test_what_jumps_has_no_rate(proof, moving):
         proof.constant("c", proof.given("a", rate(moving), "=", 0), c)
 
 
+def test_a_matrix_that_jumps_is_not_constant(proof):
+    Z, Q = sp.MatrixSymbol("Z", n, n), sp.MatrixSymbol("Q", n, n)
+    for factor in (sp.floor(L(t)), L(t)):
+        still = proof.given("a", rate(factor * Z), "=", sp.ZeroMatrix(n, n))
+        if factor == L(t):
+            assert proof.constant("c", still, Q).claim.rhs == Q
+        else:
+            with pytest.raises(StepFailed, match="rate of"):
+                proof.constant("c", still, Q)
+
+
 def test_what_does_not_jump_has_a_rate(proof):
     widths = sp.IndexedBase("n", integer=True, positive=True)
     total = sp.Sum(x[i] * sp.KroneckerDelta(i, j), (i, 1, widths[k]))
