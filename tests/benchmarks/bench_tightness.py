@@ -35,7 +35,7 @@ from fa_theory.model import Network, Problem
 LEVEL = 0.01
 HIT = 0.1
 STEP = 0.1
-MOST_STEPS = 60_000
+MOST_STEPS = 10_000
 INSTANCES = 200
 
 Host = np.ndarray[Any, Any]
@@ -52,7 +52,7 @@ class Regime(NamedTuple):
 
 REGIMES = {
     "generic": Regime("generic: n = 8, w_ij ~ N(0, 1), c_i ~ U(0, 1)", 8, 1.0, 1.0),
-    "wide": Regime("wide, large start: n = 64, w_ij ~ N(0, 9), c_i ~ U(0, 1)", 64, 3.0, 1.0),
+    "wide": Regime("wide, large start: n = 400, w_ij ~ N(0, 1), c_i ~ U(0, 1)", 400, 1.0, 1.0),
     "small": Regime("small start: n = 8, w_ij ~ N(0, 1e-4), c_i ~ U(0, 0.01)", 8, 0.01, 0.01),
 }
 
@@ -90,20 +90,21 @@ GROUPS = {
 
 
 def instance(group: Group, regime: Regime, seed: int) -> tuple[Network, Problem]:
-    """Draw an instance with d = 5: 4 samples x ~ N(0, 1) and y ~ N(0, 1) (squared loss), or 8 that are separable.
+    """Draw an instance: d = 10, 4 samples x ~ N(0, I), y ~ N(0, 1) (squared loss), or d = 5, 8 that are separable.
 
     Those have a margin of at least 0.2, and are then scaled so that outputs at the start are at most 2 in size.
     """
     rng = np.random.default_rng([seed, 2306, 1870])
-    d, n, m = 5, regime.width, group.n_outputs
-    X = rng.standard_normal((4 if group.loss == "squared" else 8, d))
+    N, d = (4, 10) if group.loss == "squared" else (8, 5)
+    n, m = regime.width, group.n_outputs
+    X = rng.standard_normal((N, d))
     if group.loss == "squared":
-        Y = rng.standard_normal((len(X), m))
+        Y = rng.standard_normal((N, m))
     else:
         u = rng.standard_normal(d)
         u /= np.linalg.norm(u)
-        Y = rng.choice([-1.0, 1.0], (len(X), 1))
-        X += (Y[:, 0] * rng.uniform(0.2, 1, len(X)) - X @ u)[:, None] * u
+        Y = rng.choice([-1.0, 1.0], (N, 1))
+        X += (Y[:, 0] * rng.uniform(0.2, 1, N) - X @ u)[:, None] * u
     W = regime.scale * rng.standard_normal((n, d))
     B = rng.choice([-1.0, 1.0], (n, m)) * rng.uniform(0.5, 1.5, (n, m))
     c = regime.alignment * rng.uniform(0, 1, n)
@@ -162,11 +163,11 @@ def run_reduced(network: Network, problem: Problem, floor: float, level: float) 
     """Run the reduced flow until the excess loss is `level` of its start; return times and losses."""
     end = (float(loss_of(network, problem)) - floor) / abs(dissipation(network, problem).rate)
     while True:
-        flow = reduced_flow(network, problem, end, 257, accuracy=1e-9)
+        flow = reduced_flow(network, problem, end, 129, accuracy=1e-8)
         excess = flow.loss - floor
         if flow.outcome != "completed" or excess[-1] <= level * excess[0]:
             return flow.t, excess
-        end *= 4
+        end *= 3
 
 
 def first_time(times: Host, excess: Host, level: float) -> tuple[float, float, bool]:
@@ -267,11 +268,8 @@ def markdown(parts: list[dict[str, Any]]) -> str:
             cells = [row["bound"], GROUPS[row["group"]].title, row["regime"], *numbers, str(row["sharpest"]), measured]
             lines.append(f"| {' | '.join(cells)} |")
     regimes = "\n".join(f"- {each.title}" for each in REGIMES.values())
-    return f"{__doc__.split('For every')[0].splitlines()[0]}\n\n{_definition()}\n\n{regimes}\n\n" + "\n".join(lines) + "\n"
-
-
-def _definition() -> str:
-    return "For every" + __doc__.split("For every")[1].strip()
+    title, _, definition = __doc__.partition("For every instance")
+    return f"{title.splitlines()[0]}\n\nFor every instance{definition.rstrip()}\n\n{regimes}\n\n" + "\n".join(lines) + "\n"
 
 
 def main() -> None:
