@@ -72,8 +72,8 @@ _ANY_START = tuple(
 )
 _DESCENT = (
     _scalar("fa", "leaky_relu:0.2", (2, 2, 1), 3),
-    _scalar("fa", "relu", (1, 2, 1), 2, loss="logistic"),
-    _scalar("sign-fa", "relu", (2, 2, 1), 3, start="free"),
+    _scalar("fa", "leaky_relu:0.1", (1, 2, 1), 2, loss="logistic"),
+    _scalar("sign-fa", "leaky_relu:0.2", (2, 2, 1), 3, start="free"),
     _scalar("adafa:2.0", "leaky_relu:0.2", (2, 2, 1), 3),
     _scalar("fa", "linear", (2, 2, 1), 3, start="mixed"),
     _scalar("backprop", "leaky_relu:0.5", (2, 2, 1), 2, start="free", loss="exponential"),
@@ -101,11 +101,14 @@ def _without(bound: Bound, dropped: str | None) -> Bound | None:
 
 
 def _decay_slack(bound: Bound, trajectory: Trajectory) -> float:
-    """Return the least of observed over predicted log-decay - 1 over the times that resolve it."""
+    """Return the least of observed over predicted log-decay, since the loss at the start, - 1.
+
+    Only times count at which the bound is below the start, and by much more than the error estimates.
+    """
     values = bound(trajectory.t)
     excess = trajectory.loss - bound.floor
     with np.errstate(divide="ignore", invalid="ignore"):
-        predicted, observed = np.log(values[0] / values), np.log(excess[0] / excess)
+        predicted, observed = np.log(excess[0] / values), np.log(excess[0] / excess)
         uncertain = trajectory.error / excess + bound.rounding
         slack = (observed - predicted) / predicted
     resolved = (trajectory.t > 0) & (excess > 0) & (predicted > 0) & (uncertain < _RESOLVED * predicted)

@@ -183,7 +183,11 @@ LAW_CLAIMS = (
     Claim(
         "dfa-law",
         None,
-        (Family((2, 2, 2, 1), 2, rule="dfa"), Family((1, 2, 3, 2), 2, rule="dfa"), Family((1, 2, 2, 2, 1), 2, rule="dfa")),
+        (
+            Family((2, 2, 2, 1), 2, rule="dfa"),
+            Family((1, 2, 3, 2), 2, rule="dfa"),
+            Family((1, 2, 2, 2, 1), 2, rule="dfa"),
+        ),
         plan_run,
         _along(assess_dfa_law),
         _UNIT,

@@ -40,7 +40,11 @@ def plan_run(network: Network, problem: Problem, family: Family, coordinates: Co
     if family.method == "flow":
         return {"method": "flow", "time": horizon / rate, "points": POINTS, "accuracy": ACCURACY}
     low, high = _STEP_SIZES
-    return {"method": family.method, "steps": _STEPS, "step_size": min(max(horizon / rate, low / rate), high / rate**0.5)}
+    return {
+        "method": family.method,
+        "steps": _STEPS,
+        "step_size": min(max(horizon / rate, low / rate), high / rate**0.5),
+    }
 
 
 def plan_state(network: Network, problem: Problem, family: Family, coordinates: Coordinates) -> dict[str, Any]:

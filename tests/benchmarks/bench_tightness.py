@@ -269,7 +269,9 @@ def markdown(parts: list[dict[str, Any]]) -> str:
             lines.append(f"| {' | '.join(cells)} |")
     regimes = "\n".join(f"- {each.title}" for each in REGIMES.values())
     title, _, definition = __doc__.partition("For every instance")
-    return f"{title.splitlines()[0]}\n\nFor every instance{definition.rstrip()}\n\n{regimes}\n\n" + "\n".join(lines) + "\n"
+    return (
+        f"{title.splitlines()[0]}\n\nFor every instance{definition.rstrip()}\n\n{regimes}\n\n" + "\n".join(lines) + "\n"
+    )
 
 
 def main() -> None:
