@@ -131,13 +131,13 @@ def _compared(calculate: Calculator, dropped: str | None = None) -> Measure:
     return measure
 
 
-def _planned(calculate: Calculator, dropped: str | None = None) -> Plan:
+def _planned(calculate: Calculator) -> Plan:
     """Return the plan of a flow that lasts until the bound has fallen by some factor, if that is not too long."""
 
-    def plan(network: Network, problem: Problem, family: Family, coordinates: Coordinates) -> Run | None:
+    def plan(network: Network, problem: Problem, _family: Family, coordinates: Coordinates) -> Run | None:
         level, longest = coordinates.scale(1e-2, 3.0), longest_time(network, problem)
-        bound = _without(calculate(network, problem, {}), dropped)
-        if bound is None or not np.isfinite(longest):
+        bound = calculate(network, problem, {})
+        if not bound.applicable or not np.isfinite(longest):
             return None
         times = longest * _SCAN
         values = bound(np.append(0.0, times))
@@ -152,18 +152,19 @@ def _plain(calculate: Callable[[Network, Problem], Bound]) -> Calculator:
     return lambda network, problem, _run: calculate(network, problem)
 
 
-def _claim(
-    calculate: Callable[[Network, Problem], Bound] | None,
-    statement: str,
-    families: tuple[Family, ...],
-    dropped: str | None = None,
-    naive: Calculator | None = None,
-) -> Claim:
-    """Return the claim of a bound: `calculate` with an assumption taken away, or a naive form in its place."""
-    calculator = naive if naive is not None else _plain(calculate)  # type: ignore[arg-type]
-    ignored = None if naive is not None else dropped
-    plan, measure = _planned(calculator, ignored), _compared(calculator, ignored)
+def _claim(statement: str, calculate: Calculator, families: tuple[Family, ...], dropped: str | None = None) -> Claim:
+    """Return the claim of a bound as it stands, or of the naive form that is left without an assumption."""
+    plan, measure = _planned(calculate), _compared(calculate)
     return Claim(statement, dropped, families, plan, measure, _DECAY)
+
+
+def _dependent_samples(network: Network, problem: Problem, _run: Run) -> Bound:
+    """Return L(0) exp(-2 a^2 s lambda t) on samples that are dependent, lambda the least of min(N, d) eigenvalues."""
+    bound = exponential_decay(network, problem)
+    rate, start = bound.rate or 0.0, bound.constants["start_loss"]
+    loss = replace(bound, quantity="loss", floor=0.0, curve=lambda times: np.asarray(start * np.exp(-rate * times)))
+    left = _without(loss, "linearly independent samples")
+    return replace(bound, assumptions=(_impossible(bound),)) if left is None else left
 
 
 def _fa_alignment(network: Network, problem: Problem, _run: Run) -> Bound:
@@ -215,7 +216,7 @@ def _descent_measure(dropped: str | None) -> Measure:
     return measure
 
 
-def _hitting_plan(network: Network, problem: Problem, family: Family, coordinates: Coordinates) -> Run | None:
+def _hitting_plan(network: Network, problem: Problem, _family: Family, coordinates: Coordinates) -> Run | None:
     horizon = coordinates.scale(0.1, 1.0)
     promised, longest = hitting_time(network, problem).time, longest_time(network, problem)
     if promised is None or not np.isfinite(longest):
@@ -254,7 +255,7 @@ def _gd(network: Network, problem: Problem, run: Run) -> Bound:
 def _gd_plan(low: float, high: float) -> Plan:
     """Return the plan of gradient descent with a step size between `low` and `high` times the certified one."""
 
-    def plan(network: Network, problem: Problem, family: Family, coordinates: Coordinates) -> Run | None:
+    def plan(network: Network, problem: Problem, _family: Family, coordinates: Coordinates) -> Run | None:
         factor = coordinates.scale(low, high)
         certified = gd_decay(network, problem).step_size
         if certified is None or not certified > 0:
@@ -272,12 +273,12 @@ _NOT_SEPARABLE = (
 
 BOUND_CLAIMS = (
     Claim("descent", None, _DESCENT, plan_run, _descent_measure(None), "-dL/dt in parts of its terms"),
-    _claim(exponential_decay, "exponential-decay", (*_SQUARED, *_OTHER_RULES)),
-    _claim(exponential_decay_growth, "exponential-decay-growth", _SQUARED),
-    _claim(exponential_decay_patterns, "exponential-decay-patterns", _SQUARED),
-    _claim(separable_decay, "separable-decay", (*_LABELLED, *_LABELLED_OTHERS)),
-    _claim(separable_decay_two_sided, "separable-decay-two-sided", _LABELLED),
-    _claim(multi_output_decay, "multi-output-decay", _OUTPUTS),
+    _claim("exponential-decay", _plain(exponential_decay), (*_SQUARED, *_OTHER_RULES)),
+    _claim("exponential-decay-growth", _plain(exponential_decay_growth), _SQUARED),
+    _claim("exponential-decay-patterns", _plain(exponential_decay_patterns), _SQUARED),
+    _claim("separable-decay", _plain(separable_decay), (*_LABELLED, *_LABELLED_OTHERS)),
+    _claim("separable-decay-two-sided", _plain(separable_decay_two_sided), _LABELLED),
+    _claim("multi-output-decay", _plain(multi_output_decay), _OUTPUTS),
     Claim("hitting-time", None, _ANY_START, _hitting_plan, _hitting_measure, "promised / observed time - 1"),
     Claim("gd-decay", None, _GD, _gd_plan(0.01, 1.0), _compared(_gd), _DECAY),
     Claim(
@@ -300,21 +301,20 @@ BOUND_CLAIMS = (
         "-dL/dt in parts of its terms",
     ),
     _claim(
-        exponential_decay,
         "exponential-decay",
+        _dependent_samples,
         (_scalar("fa", "leaky_relu:0.1", (1, 1, 1), 2), _scalar("fa", "leaky_relu:0.2", (1, 2, 1), 2)),
         "linearly independent samples",
     ),
     _claim(
-        None,
         "exponential-decay",
+        _fa_alignment,
         (
             _scalar("adafa:4.0", "linear", (1, 1, 1), 1, start="free"),
             _scalar("adafa:4.0", "leaky_relu:0.5", (2, 2, 1), 2, start="free"),
         ),
         "adaFA's own C_i",
-        _fa_alignment,
     ),
-    _claim(None, "separable-decay", _NOT_SEPARABLE, "separable data", _average_margin),
+    _claim("separable-decay", _average_margin, _NOT_SEPARABLE, "separable data"),
     Claim("gd-decay", _STEP, _GD, _gd_plan(1.0, 1e4), _compared(_gd, _STEP), _DECAY),
 )

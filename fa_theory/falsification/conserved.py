@@ -96,7 +96,7 @@ def _completeness(trajectory: Trajectory) -> Verdict:
 
 def _twin(network: Network, **changes: Any) -> Network:
     """Return the network with another activation, or without biases."""
-    given = {"activation": network.activation, "biases": network.biases} | changes
+    given: dict[str, Any] = {"activation": network.activation, "biases": network.biases} | changes
     return Network(network.weights, given["activation"], network.feedback, given["biases"])
 
 
@@ -141,7 +141,7 @@ def _unmatched(trajectory: Trajectory) -> LawDrift:
     return LawDrift(np.max(gap, axis=1), largest + trajectory.rounding * size, size)
 
 
-def _by_sample(network: Network, problem: Problem, run: Run) -> Outcome | None:
+def _by_sample(network: Network, problem: Problem, _run: Run) -> Outcome | None:
     """Compare both sides of neuron-identity when the feedback of sample j is x_j1 B, and B its mean over samples."""
     passed = forward(network, problem.X)
     errors = problem.loss.derivative(passed.output, problem.Y)

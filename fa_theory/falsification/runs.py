@@ -47,6 +47,6 @@ def plan_run(network: Network, problem: Problem, family: Family, coordinates: Co
     }
 
 
-def plan_state(network: Network, problem: Problem, family: Family, coordinates: Coordinates) -> dict[str, Any]:
+def plan_state(_network: Network, _problem: Problem, _family: Family, coordinates: Coordinates) -> dict[str, Any]:
     """Return the options of a run that looks at the start and one small step."""
     return {"method": "gd", "steps": 1, "step_size": coordinates.scale(1e-3, 1.0)}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from math import inf, isfinite
 from time import perf_counter
 from typing import Any
@@ -164,7 +166,7 @@ class _Hunt:
             for _, index, point in starts:
                 corners = np.vstack([point, point + _SIMPLEX * np.where(point > 0.5, -1, 1) * np.eye(len(point))])
                 minimize(
-                    lambda x, index=index: self.slack(index, x),  # type: ignore[misc]
+                    partial(self.slack, index),
                     point,
                     method="Nelder-Mead",
                     options={"initial_simplex": corners, "maxfev": share, "adaptive": True},
@@ -218,10 +220,8 @@ def falsify(
     if seed < 0 or int(seed) != seed:
         raise ValueError(f"seed must be a whole number >= 0, got {seed}")
     hunt = _Hunt(claim, evaluations, seconds, progress)
-    try:
+    with suppress(_Stopped):
         hunt.explore(np.random.default_rng(seed))
-    except _Stopped:
-        pass
     best = hunt.best
     return Search(
         statement=statement,
