@@ -31,7 +31,7 @@ from fa_theory.verification import (
     assess_reduced_flow,
     law_drift,
 )
-from fa_theory.verification.conserved import joined, judge_drift
+from fa_theory.verification.conserved import joined, judge_drift, up_to_next
 from fa_theory.verification.verdict import judge_deviation
 
 Host = np.ndarray[Any, Any]
@@ -137,7 +137,7 @@ def _unmatched(trajectory: Trajectory) -> LawDrift:
     size = float(np.max(joined(neuron_law_size(trajectory.network))))
     values, uncertainty = trajectory.along(lambda network: joined(neuron_law(network)))
     gap = abs(values - values[0] * np.exp(-2 * rate * trajectory.t)[:, None])
-    largest = np.maximum.accumulate(np.max(uncertainty, axis=1))
+    largest = up_to_next(np.max(uncertainty, axis=1))
     return LawDrift(np.max(gap, axis=1), largest + trajectory.rounding * size, size)
 
 

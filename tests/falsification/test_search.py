@@ -34,10 +34,10 @@ def test_a_dropped_assumption_has_a_counterexample(statement, drop):
 
 @pytest.mark.parametrize("statement", STATEMENTS)
 def test_nothing_is_found_against_a_statement_as_it_stands(statement):
-    found = ft.falsify(statement, evaluations=6, seed=3)
+    found = ft.falsify(statement, evaluations=5, seed=3)
     assert not found.refuted
     assert found.stopped == "evaluations"
-    assert found.tried == 6
+    assert found.tried == 5
     if statement != "minimum-norm":  # it needs a run that converges
         assert found.admissible > 0
         assert found.slack > -9  # laws: more than ten tolerances would be a refutation
@@ -105,7 +105,7 @@ def test_a_seed_gives_the_same_search():
 
 
 def test_more_evaluations_come_closer():
-    few, many = (ft.falsify("gd-decay", evaluations=count) for count in (10, 200))
+    few, many = (ft.falsify("gd-decay", evaluations=count) for count in (10, 60))
     assert 0 < many.slack < few.slack
 
 
