@@ -37,6 +37,7 @@ class Statement:
 
 
 _FLOAT = ("float-checked",)
+_ENCLOSED = ("float-checked", "enclosed")
 
 STATEMENTS = {
     each.id: each
@@ -130,7 +131,7 @@ STATEMENTS = {
             "Two layers, scalar output, degree one: if all C_i <= 0 at the start (linear: if their sum is), the loss "
             "never increases, for any data and loss; if all C_i <= 0, alignment dominates with c = min |C_i| / |M_i|^2 "
             "(FA, sign-FA). The paper claims convergence under alignment dominance; this form is the project's.",
-            _FLOAT,
+            _ENCLOSED,
         ),
         Statement(
             "exponential-decay",
@@ -139,7 +140,7 @@ STATEMENTS = {
             "Squared loss, leaky ReLU of slope a, independent samples, aligned start: L(t) <= L(0) exp(-2 a^2 s "
             "lambda_min(X X^T / N) t). Linear: any data, for the excess loss, with the smallest non-zero eigenvalue. "
             "The paper claims exponential decay under alignment dominance; the constants are this project's.",
-            _FLOAT,
+            _ENCLOSED,
         ),
         Statement(
             "separable-decay",
@@ -157,7 +158,7 @@ STATEMENTS = {
             "own",
             "Two-layer linear FA with m outputs, squared loss, B of full column rank: if "
             "a0 = 1/2 lambda_min(-U^T C U) > 0, then L - L* <= V(0) / lambda_min(B^T B) exp(-2 a0 lambda t).",
-            _FLOAT,
+            _ENCLOSED,
         ),
         Statement(
             "hitting-time",
@@ -175,7 +176,7 @@ STATEMENTS = {
             "Two-layer, linear, scalar FA, squared loss, c = -C(0) > 0: for any theta in (0, 1), mu in (0, 2) and "
             "every step size eta below an explicit limit, L_k - L* <= (L_0 - L*) (1 - eta (2 - mu) theta c lambda)^k "
             "after every step k of gradient descent.",
-            _FLOAT,
+            _ENCLOSED,
         ),
         Statement(
             "exponential-decay-growth",

@@ -7,13 +7,16 @@ itself is Delta M^T with the feedback M (n, m) to it: B for FA, V^T for backprop
 S = sign(V)^T for sign-FA. rate(...) is d/dt along the flow.
 
 The idea: W W^T + beta beta^T changes by M dV/dt + (M dV/dt)^T, for every feedback M, whether it moves or not; what is
-conserved is that minus an antiderivative of the right side. Its diagonal is twice the neuron law.
+conserved is that minus an antiderivative of the right side. Its diagonal is twice the neuron law: for sign-FA, whose S
+jumps where an entry of V crosses zero, it is taken from there, with the layer written entry by entry (w[i,k] for W,
+v[r,i] for V, M[i,r] for S; W W^T has the sum of w[i,k]^2 over k on its diagonal, S V the sum of |v[r,i]| over r).
 """
 
 import sympy as sp
 
-from fa_theory.proofs.neuron_law import LIPSCHITZ
-from fa_theory.proofs.notation import N, alpha, d, m, n, t
+from fa_theory.proofs.neuron_identity import size
+from fa_theory.proofs.neuron_law import PROOF as NEURON_LAW
+from fa_theory.proofs.notation import N, alpha, d, i, m, n, p, r, v
 from fa_theory.symbolic.derivation import Derivation
 from fa_theory.symbolic.facts import Fact
 from fa_theory.symbolic.proof import Control, Proof
@@ -24,10 +27,14 @@ A, S = sp.MatrixSymbol("A", n, m), sp.MatrixSymbol("S", n, m)
 bias, ones = sp.MatrixSymbol("beta", n, 1), sp.MatrixSymbol("1", N, 1)
 H, Delta = sp.MatrixSymbol("H", N, d), sp.MatrixSymbol("Delta", N, m)
 D, C = sp.MatrixSymbol("D", n, m), sp.MatrixSymbol("C", n, n)
-unit = sp.MatrixSymbol("u", n, 1)
-outgoing_size = sp.Function("ell", real=True)
 kappa = alpha
 zero = sp.ZeroMatrix(n, n)
+
+SIGN_LAW = 7
+"""Which conclusion of neuron-law is the law of sign-FA."""
+
+ENTRIES = ("network", "updates", "feedback", "homogeneous", "flow", "sign-FA")
+"""What neuron-law assumes of a layer that is written entry by entry."""
 
 
 def flow(proof: Derivation, rule: str, feedback: sp.MatrixExpr) -> list[Fact]:
@@ -102,27 +109,19 @@ def derive_sign_between(proof: Derivation) -> Fact:
 
 
 def derive_sign_diagonal(proof: Derivation, factor: int = 1) -> Fact:
-    fixed = proof.given("neuron", rate(unit), "=", sp.ZeroMatrix(n, 1))
-    gained = proof.equal(
-        "sign-FA: what neuron i gains, whether S jumps or not",
-        rate(sp.Trace(unit.T * incoming() * unit)) / 2,
-        sp.Trace(unit.T * S * rate(V) * unit),
-        using=[*flow(proof, "sign-FA", S), fixed],
-        why="product rule along the flow; the rate of S does not occur",
-    )
-    size = proof.cite(
-        "sign-FA: this is the rate of ell(t) = |V u|_1, entry by entry of V u, as S^T u holds their signs",
-        outgoing_size(t).diff(t),
-        "=",
-        sp.Trace(unit.T * S * rate(V) * unit),
-        theorem=LIPSCHITZ,
+    law = proof.apply(
+        NEURON_LAW,
+        {p: sp.S.One},
+        conclusion=SIGN_LAW,
+        name="sign-FA: the law of a neuron",
+        why="neuron-law with p = 1: a linear activation is homogeneous of degree 1",
     )
     return proof.equal(
-        "sign-FA: the diagonal, across sign changes too",
-        rate(sp.Trace(unit.T * incoming() * unit) / 2 - factor * outgoing_size(t)),
-        0,
-        because=[gained, (-1, size)],
-        why="both have the same rate",
+        "sign-FA: the diagonal, entry by entry, across sign changes too",
+        2 * size - 2 * factor * sp.Sum(sp.Abs(v[r, i]), (r, 1, m)),
+        2 * law.claim.rhs,
+        because=[(2, law)],
+        why="twice the law of a neuron",
     )
 
 
@@ -174,7 +173,7 @@ PROOF = Proof(
         "adaFA feedback": r"$\dot A = \kappa \dot V^T$, so that $D = A - \kappa V^T$ keeps its start",
         "flow of sign-FA": r"linear activation; the same with feedback $S = \operatorname{sign}(V)^T$",
         "no sign changes": r"$\dot S = 0$: no entry of $V$ changes its sign (only for the law off the diagonal)",
-        "neuron": r"$u$ is a unit vector of the standard basis, $w_i = W^T u$, $\beta_i = \beta^T u$, $v_i = V u$",
+        **{key: f"for the diagonal, with $p = 1$: {NEURON_LAW.assumptions[key]}" for key in ENTRIES},
     },
     source="own",
     derive=derive,

@@ -10,36 +10,95 @@ map is fixed by the data. G (m, d) is any other map that fits.
 
 import sympy as sp
 
-from fa_theory.proofs.notation import N, d, m, n
+from fa_theory.proofs.notation import N, d, indexed, k, m, n, t
 from fa_theory.proofs.projection_law import PROOF as PROJECTION_LAW
-from fa_theory.proofs.projection_law import X, off_data, pseudoinverse
+from fa_theory.proofs.projection_law import W, X, off_data, pseudoinverse
 from fa_theory.symbolic.derivation import Derivation
 from fa_theory.symbolic.facts import Fact
 from fa_theory.symbolic.proof import Control, Proof
+from fa_theory.symbolic.rates import rate
 
 Y, A, G = sp.MatrixSymbol("Y", N, m), sp.MatrixSymbol("A", m, n), sp.MatrixSymbol("G", m, d)
 S, Gap = sp.MatrixSymbol("S", N, N), sp.MatrixSymbol("Z", m, d)
 start, W0, Winf = sp.MatrixSymbol("Q", n, d), sp.MatrixSymbol("W_0", n, d), sp.MatrixSymbol("W_inf", n, d)
 
 interpolant = Y.T * pseudoinverse.T
+Ahead, distance = sp.MatrixSymbol("Z_inf", n, d), sp.Function("g", real=True)
+tau, constant = indexed("tau", nonnegative=True), sp.Symbol("g_0", real=True)
 residual = X * Winf.T * A.T - Y
 
-LIMIT = "limits: an equation between continuous functions that holds at all times holds for the limits"
-DEFINITE = "definiteness: a matrix R with tr(R R^T) = 0 is zero"
+TIMES = "all times: an equation that holds at all times t >= 0 holds at the time tau_k"
+ARCHIMEDES = "Archimedes: a number c with (k^2 + 1) c <= 1 for every integer k is not positive"
+DEFINITE = "definiteness: a matrix R with tr(R R^T) <= 0 is zero"
 
 
 def squared(matrix: sp.MatrixExpr) -> sp.Expr:
     return sp.Trace(matrix * matrix.T)
 
 
-def derive(
-    proof: Derivation, projected: sp.MatrixExpr = off_data, in_row_space: bool = True, symmetric: bool = True
-) -> list[Fact]:
+def derive_limit(proof: Derivation) -> tuple[Fact, Fact]:
+    """Show W_inf (I - P) = W_0 (I - P), from the law and from weights that come as near to W_inf as one likes."""
     law = proof.apply(PROJECTION_LAW, at={}, conclusion=0)
     kept = proof.constant("the first layer off the data keeps its start", law, start)
     started = proof.given("start", start, "=", W0 * off_data)
-    limit = proof.cite("and so does its limit", Winf * off_data, "=", start, theorem=LIMIT, using=[kept])
+    still = [
+        proof.given("limit", rate(Winf), "=", sp.ZeroMatrix(n, d)),
+        proof.given("data", rate(X), "=", sp.ZeroMatrix(N, d)),
+        proof.given("data", rate(pseudoinverse), "=", sp.ZeroMatrix(d, N)),
+    ]
+    ahead = proof.define("what is left to go, off the data", Ahead, (W - Winf) * off_data)
+    unmoved = proof.equal(
+        "it does not move",
+        rate(Ahead),
+        sp.ZeroMatrix(n, d),
+        because=[proof.differentiated("its rate", ahead), law],
+        using=still,
+        why="neither W (I - P) nor the limit does",
+    )
+    sized = proof.define("its squared length", distance(t), squared(Ahead))
+    steady = proof.equal(
+        "which does not move either",
+        rate(distance(t)),
+        0,
+        because=[proof.differentiated("the rate of the squared length", sized)],
+        using=[unmoved],
+        why="product rule",
+    )
+    same = proof.constant("the squared length is always the same", steady, constant)
+    near = proof.given("limit", (k**2 + 1) * distance(tau[k]), "<=", 1)
+    at_time = proof.cite(
+        "so it is at the time tau_k", distance(tau[k]), "=", constant, theorem=TIMES, using=[same, near]
+    )
+    below = proof.at_most(
+        "below every 1/(k^2 + 1)",
+        (k**2 + 1) * constant,
+        1,
+        because=[near, (-(k**2) - 1, at_time)],
+        why="it is what it is at the time tau_k",
+    )
+    least = proof.cite("so it is not positive", constant, "<=", 0, theorem=ARCHIMEDES, using=[below])
+    nothing = proof.at_most(
+        "nothing is left to go",
+        squared(Ahead),
+        0,
+        because=[least, (-1, sized), same],
+        why="the squared length is constant",
+    )
+    arrived = proof.cite("off the data", Ahead, "=", sp.ZeroMatrix(n, d), theorem=DEFINITE, using=[nothing])
+    limit = proof.equal(
+        "the limit off the data is the start",
+        Winf * off_data,
+        start,
+        because=[kept, ahead, (-1, arrived)],
+        why="W (I - P) is both",
+    )
+    return limit, started
 
+
+def derive(
+    proof: Derivation, projected: sp.MatrixExpr = off_data, in_row_space: bool = True, symmetric: bool = True
+) -> list[Fact]:
+    limit, started = derive_limit(proof)
     fitted = proof.given("fit", squared(residual) / (2 * N), "=", 0)
     small = proof.equal("no squared residual", squared(residual), 0, because=[(2 * N, fitted)], why="times 2 N")
     none = proof.cite("no residual", residual, "=", sp.ZeroMatrix(N, m), theorem=DEFINITE, using=[small])
@@ -92,13 +151,25 @@ def derive(
         why="both maps agree on the row space of X, in which the rows of Y^T (X^+)^T lie",
     )
     least = proof.at_most(
-        "no map that fits has a smaller norm, and none but this one has the same",
+        "no map that fits has a smaller norm",
         squared(A * Winf),
         squared(G),
         because=[squared(Gap), (-1, spread)],
         why="the difference is |G - A W_inf|^2",
     )
-    return [end_to_end, at_interpolant, spread, least]
+    as_small = proof.given("as small", squared(G), "<=", squared(A * Winf))
+    no_gap = proof.at_most(
+        "no gap to a map that fits and is as small",
+        squared(Gap),
+        0,
+        because=[as_small, (-1, spread)],
+        why="Pythagoras",
+    )
+    none = proof.cite("so it is zero", Gap, "=", sp.ZeroMatrix(m, d), theorem=DEFINITE, using=[no_gap])
+    only = proof.equal(
+        "and the limit is the only one of that norm", G, A * Winf, because=[none, (-1, gap)], why="the gap is zero"
+    )
+    return [end_to_end, at_interpolant, spread, least, only]
 
 
 def counterexample_off_row_space() -> sp.Basic:
@@ -117,19 +188,24 @@ PROOF = Proof(
     id="minimum-norm",
     title="Minimum-norm solution",
     statement=(
-        r"In a linear network of any depth, under any rule without weight decay, with squared loss: if $L \to 0$ "
-        r"and the weights converge, the end-to-end map tends to "
+        r"In a linear network of any depth, without biases, under any rule without weight decay, with squared loss: "
+        r"if $L \to 0$ and the weights converge, the end-to-end map tends to "
         r"$Y^T (X^+)^T + W_L(\infty) \cdots W_2(\infty)\, W_1(0) (I - P_X)$. With the rows of $W_1(0)$ in the row "
         r"space of $X$ this is $Y^T (X^+)^T$, of least Frobenius norm among all maps that fit, and the only such one."
     ),
     assumptions={
-        "flow": PROJECTION_LAW.assumptions["flow"],
+        "flow": r"linear layers without biases (an input that is always 1 may stand for one in the first layer): "
+        r"$\dot W_1 = -\frac1N \Delta^T X$ with some signal $\Delta$",
         "data": PROJECTION_LAW.assumptions["data"],
         "pseudoinverse": r"$X X^+ X = X$, $X^+ X$ is symmetric, and $X^+ = X^T S$ with $S = (X X^T)^+$",
         "start": r"$W_0$ is $W_1$ at the start",
-        "fit": r"the weights converge and the loss at the limit, $\frac1{2N} |X (A W_\infty)^T - Y|_F^2$, is zero",
+        "limit": r"$W_1 \to W_\infty$, a fixed matrix: $|(W_1(\tau_k) - W_\infty)(I - P_X)|_F^2 \le 1/(k^2 + 1)$ at "
+        r"some time $\tau_k$ for every $k$",
+        "fit": r"the layers above converge, their product to $A$, and the loss at the limit, "
+        r"$\frac1{2N} |X (A W_\infty)^T - Y|_F^2$, is zero",
         "row space": r"$W_0 (I - P_X) = 0$ (only for the minimum norm)",
         "other map": r"$G$ fits the data too: $X G^T = Y$",
+        "as small": r"$|G|_F \le |A W_\infty|_F$ (only for the last conclusion: there is no other map of least norm)",
     },
     source="paper",
     derive=derive,

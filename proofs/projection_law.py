@@ -4,36 +4,32 @@ X (N, d) holds the samples, one a row, and W (n, d) the weights of the first lay
 first hidden layer, one sample a row, and otherwise arbitrary: so the first law holds for every rule, activation
 (Filippov solutions included), loss, depth and with biases; with P = X^+ X, the projector on the row space of the data.
 
-In a linear network under FA the signal at the first layer is B_2 B_3 ... B_L e. K (n, m) stands for that product, of
-any number of factors; the induction over the layers is its own step: K_l = B_2 ... B_l (n, k) carries the signal of
-layer l to the first, B (k, q) is B_{l+1}. U (n, r) is an orthonormal basis of the range of K, so K = U R for some R.
+In a linear network under FA the signal at the first layer is E K^T, K (n, m) the product B_2 B_3 ... B_L of any number
+of factors, E (N, m) what the last layer sends: the lemma carried-signal shows this by induction over the layers, entry
+by entry. The same in matrices is what the range law starts from. U (n, r) is an orthonormal basis of the range of K, so
+that K = U R for some R.
 """
 
 import sympy as sp
 
+from fa_theory.proofs.lemmas.carried_signal import PROOF as CARRIED_SIGNAL
 from fa_theory.proofs.notation import N, d, m, n
 from fa_theory.symbolic.derivation import Derivation
 from fa_theory.symbolic.facts import Fact
 from fa_theory.symbolic.proof import Control, Proof
 from fa_theory.symbolic.rates import rate
 
-k, q, r = sp.symbols("k q r", integer=True, positive=True)
+r = sp.Symbol("r", integer=True, positive=True)
 decay, step = sp.Symbol("lambda", positive=True), sp.Symbol("eta", real=True)
 
 X, pseudoinverse, W = sp.MatrixSymbol("X", N, d), sp.MatrixSymbol("X^+", d, N), sp.MatrixSymbol("W", n, d)
 bias, ones = sp.MatrixSymbol("beta", n, 1), sp.MatrixSymbol("1", N, 1)
 Delta, E = sp.MatrixSymbol("Delta", N, n), sp.MatrixSymbol("E", N, m)
 K, U, R = sp.MatrixSymbol("K", n, m), sp.MatrixSymbol("U", n, r), sp.MatrixSymbol("R", r, m)
-carried, B = sp.MatrixSymbol("K_l", n, k), sp.MatrixSymbol("B_{l+1}", k, q)
-signal, signal_above = sp.MatrixSymbol("Delta_l", N, k), sp.MatrixSymbol("Delta_{l+1}", N, q)
 
 P = pseudoinverse * X
 off_data = sp.Identity(d) - P
 off_range = sp.Identity(n) - U * U.T
-
-INDUCTION = (
-    "induction: what is the same at layers l and l + 1, for every l, is the same at the first and the last layer"
-)
 
 
 def derive_data(proof: Derivation, direction: sp.MatrixExpr = off_data, lam: sp.Expr = sp.S.Zero) -> list[Fact]:
@@ -61,22 +57,7 @@ def derive_data(proof: Derivation, direction: sp.MatrixExpr = off_data, lam: sp.
 
 
 def derive_range(proof: Derivation, rest: sp.MatrixExpr = off_range) -> list[Fact]:
-    linear = proof.given("linear FA", signal, "=", signal_above * B.T)
-    same = proof.equal(
-        "FA: Delta_l (B_2 ... B_l)^T is the same at every layer",
-        signal * carried.T,
-        signal_above * (carried * B).T,
-        using=[linear],
-        why="the signal of layer l is that of layer l + 1 times B_{l+1}^T",
-    )
-    sent = proof.cite(
-        "FA: so what reaches the first layer (l = 1) is what the last (l = L) sends",
-        Delta,
-        "=",
-        E * K.T,
-        theorem=INDUCTION,
-        using=[same],
-    )
+    sent = proof.given("linear FA", Delta, "=", E * K.T)
     spanned = proof.given("basis", K, "=", U * R)
     orthonormal = proof.given("basis", U.T * U, "=", sp.Identity(r))
     kept = proof.equal(
@@ -101,7 +82,10 @@ def derive_range(proof: Derivation, rest: sp.MatrixExpr = off_range) -> list[Fac
 
 
 def derive(proof: Derivation) -> list[Fact]:
-    return [*derive_data(proof), *derive_range(proof)]
+    carried = proof.apply(
+        CARRIED_SIGNAL, at={}, name="FA: what reaches the first layer is what the last sends, through B_2 ... B_L"
+    )
+    return [*derive_data(proof), *derive_range(proof), carried]
 
 
 def counterexample_weight_decay() -> sp.Basic:
@@ -125,13 +109,15 @@ PROOF = Proof(
         r"For any rule, activation, loss and depth, without weight decay, $W_1 (I - P_X)$ is constant, $P_X = X^+ X$ "
         r"the projector on the row space of the data; GD and SGD keep it too. In linear networks, FA also keeps "
         r"$(I - U U^T) W_1$ and $(I - U U^T)\beta_1$, $U$ an orthonormal basis of the range of "
-        r"$B_2 B_3 \cdots B_L$."
+        r"$B_2 B_3 \cdots B_L$: there $\Delta = \Delta_L (B_2 B_3 \cdots B_L)^T$ for any number $L$ of layers."
     ),
     assumptions={
         "pseudoinverse": r"$X X^+ X = X$",
         "data": r"$X$ does not move",
         "flow": r"$\dot W_1 = -\frac1N \Delta^T X$ and $\dot\beta_1 = -\frac1N \Delta^T 1$ with some signal $\Delta$",
-        "linear FA": r"$\Delta_l = \Delta_{l+1} B_{l+1}^T$ at every hidden layer, and nothing fed back moves",
+        **CARRIED_SIGNAL.assumptions,
+        "linear FA": r"$\Delta = E K^T$ with $K = B_2 \cdots B_L$, which is what the last conclusion says entry by "
+        r"entry, in matrices; nothing fed back moves",
         "basis": r"$U^T U = I$, and the range of $K = B_2 \cdots B_L$ is that of $U$: $K = U R$",
     },
     source="own",

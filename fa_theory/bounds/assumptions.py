@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fa_theory.backend import machine_epsilon, to_numpy
+from fa_theory.backend import Array, machine_epsilon, to_numpy
 from fa_theory.bounds.bound import Assumption
 from fa_theory.dynamics import loss_of
 from fa_theory.laws import neuron_law, neuron_law_size
@@ -22,6 +22,11 @@ from fa_theory.model import (
 )
 
 Host = np.ndarray[Any, Any]
+
+
+def working_epsilon(array: Array) -> float:
+    """Return the epsilon of what a bound is computed in: the array's own, or double precision where that is coarser."""
+    return max(machine_epsilon(array), float(np.finfo(float).eps))
 
 
 def _yes_or_no(name: str, holds: bool, detail: str) -> Assumption:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fa_theory.backend import machine_epsilon, to_numpy
+from fa_theory.backend import to_numpy
 from fa_theory.bounds import assumptions as assume
 from fa_theory.bounds.bound import Bound, Host
 from fa_theory.model import Network, Problem, spectrum
@@ -90,7 +90,7 @@ def exponential_decay_growth(network: Network, problem: Problem) -> Bound:
     )
     start, floor = assume.start_loss(network, problem), assume.best_linear_loss(problem, data)
     excess = max(start - floor, 0.0)
-    eps = machine_epsilon(inputs)
+    eps = assume.working_epsilon(inputs)
     curve: Callable[[Host], Host] = np.zeros_like
     constants = {"s": alignment.total, "start_loss": start}
     if all(each.holds for each in judged) and excess > 0:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fa_theory.backend import machine_epsilon, to_numpy
+from fa_theory.backend import to_numpy
 from fa_theory.bounds import assumptions as assume
 from fa_theory.bounds.bound import Assumption, Bound, Host
 from fa_theory.dynamics import forward
@@ -132,7 +132,7 @@ def gd_decay(network: Network, problem: Problem, step_size: float | None = None)
         assume.judged("aligned start: -C(0) > 0", alignment.total, rounding, f"-C(0) = {alignment.total:.6g}"),
     ]
     floor, start = assume.best_linear_loss(problem, data), assume.start_loss(network, problem)
-    eps = machine_epsilon(problem.X)
+    eps = assume.working_epsilon(problem.X)
     certified, excess, eta, factor, constants = None, 0.0, 1.0, 0.0, {"start_loss": start}
     if all(each.holds for each in judged):
         known, excess = _ingredients(network, problem, data, alignment.total, rounding)
@@ -177,7 +177,7 @@ def _ingredients(
     network: Network, problem: Problem, data: Spectrum, c: float, rounding: float
 ) -> tuple[_Ingredients, float]:
     """Return the ingredients, and the excess loss at the start."""
-    eps = machine_epsilon(problem.X)
+    eps = assume.working_epsilon(problem.X)
     output = forward(network, problem.X).output
     errors: np.ndarray[Any, Any] = to_numpy(output - problem.Y).astype(float)
     excess = float(np.sum((data.column_basis.T @ errors) ** 2)) / (2 * problem.n_samples)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fa_theory.backend import machine_epsilon, to_numpy
+from fa_theory.backend import to_numpy
 from fa_theory.bounds import assumptions as assume
 from fa_theory.bounds.bound import Assumption, Bound, Host
 from fa_theory.bounds.separable_decay import separable_data
@@ -203,7 +203,7 @@ def hitting_time(network: Network, problem: Problem, epsilon: float | None = Non
         _some_feedback(network),
     )
     start = assume.start_loss(network, problem)
-    eps = machine_epsilon(problem.X)
+    eps = assume.working_epsilon(problem.X)
     if not all(each.holds for each in judged) or margin is None:
         return Bound("hitting-time", "loss", judged, np.zeros_like, None, 0.0, 0.0, {"start_loss": start})
     comparison = _comparison(network, problem, margin.direction, margin.lower, margin.scale, start)
@@ -255,7 +255,7 @@ def _comparison(
     first = to_numpy(network.first_layer_weights()).astype(float)
     # a neuron with b_i = 0 never moves its incoming weights, and v_i b_i = 0
     moving = b != 0
-    eps = machine_epsilon(problem.X)
+    eps = assume.working_epsilon(problem.X)
     length = 8 + first.shape[1]
     certain = max(gamma - length * float(np.finfo(float).eps) * radius, 0.0)
     reach = np.sign(b) * (first @ direction) - length * eps * (abs(first) @ abs(direction))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fa_theory.backend import machine_epsilon, to_numpy
+from fa_theory.backend import to_numpy
 from fa_theory.bounds import assumptions as assume
 from fa_theory.bounds.bound import Bound, Host
 from fa_theory.bounds.separable_decay import separable_decay
@@ -132,7 +132,7 @@ def separable_decay_two_sided(network: Network, problem: Problem) -> Bound:
     if signs and all(each.holds for each in judged):
         inputs = network.first_layer_inputs(problem.X)
         margin = max_margin(inputs, problem.Y)
-        eps, double = machine_epsilon(problem.X), float(np.finfo(float).eps)
+        eps, double = assume.working_epsilon(problem.X), float(np.finfo(float).eps)
         W = to_numpy(network.first_layer_weights()).astype(float)
         length = 8 + W.shape[1]
         certain = max(margin.lower - length * double * margin.scale, 0.0)

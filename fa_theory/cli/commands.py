@@ -15,6 +15,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from fa_theory import __version__
 from fa_theory.bounds import all_bounds, sharpest, sharpest_first
+from fa_theory.cli.check import check
+from fa_theory.cli.discover import discover_command
 from fa_theory.cli.falsify import falsify
 from fa_theory.cli.options import InstanceOptions, make_instance, with_instance_options
 from fa_theory.cli.output import JsonFile, check_writable, console_for_tables, write_json
@@ -49,6 +51,9 @@ app = typer.Typer(
 Epsilon = Annotated[
     float | None, typer.Option(help="The loss to reach, for hitting-time (default half of the loss at the start)")
 ]
+Rigorous = Annotated[
+    bool, typer.Option("--rigorous", help="Enclose bounds, and losses where it can be done, in ball arithmetic.")
+]
 SaveState = Annotated[
     Path | None,
     typer.Option("--save-state", help="Write the start state that was used (.npz).", rich_help_panel="Output"),
@@ -61,8 +66,16 @@ def verify(
     *,
     options: InstanceOptions,
     epsilon: Epsilon = None,
+    rigorous: Rigorous = False,
     json_file: JsonFile = None,
     save_state_file: SaveState = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write what was enclosed, for fa-theory check to derive anew (implies --rigorous, one instance).",
+            rich_help_panel="Output",
+        ),
+    ] = None,
     report: Annotated[
         Path | None,
         typer.Option(
@@ -74,18 +87,18 @@ def verify(
 
     Example: fa-theory verify --rule fa --activation leaky_relu:0.2 --loss logistic --time 20 --report report
     """
-    check_writable(json_file, save_state_file)
+    check_writable(json_file, save_state_file, certificate)
     if report is not None:
         from fa_theory.view.page import check_writable as check_folder_writable
 
         check_folder_writable(report)
-    single = bool(options.given.keys() - {"seed"})
+    single = bool(options.given.keys() - {"seed"}) or certificate is not None
     instances = (make_instance(options),) if single else standard_suite(options.seed or 0)
     if save_state_file is not None:
         if not single:
             raise ValueError("--save-state needs one instance; give its options (the suite has several)")
         save_state(save_state_file, instances[0].network, instances[0].problem)
-    reports, interrupted = _run(instances, epsilon)
+    reports, interrupted = _run(instances, epsilon, rigorous=rigorous or certificate is not None)
     console = console_for_tables()
     if single and reports:
         table.print_verdicts(console, reports[0].verdicts)
@@ -95,6 +108,11 @@ def verify(
         table.print_verdicts(console, summarise(reports))
     if json_file is not None and reports:
         write_json(json_file, reports[0].to_json() if single else _suite_json(reports, interrupted))
+    if certificate is not None and reports:
+        from fa_theory.verification.certificate import write_certificate
+
+        write_certificate(certificate, reports[0])
+        console.print(f"certificate: {certificate}")
     if report is not None and reports:
         from fa_theory.view.page import write_report
 
@@ -130,7 +148,9 @@ def simulate_command(
 
 @app.command()
 @with_instance_options
-def bound(*, options: InstanceOptions, epsilon: Epsilon = None, json_file: JsonFile = None) -> None:
+def bound(
+    *, options: InstanceOptions, epsilon: Epsilon = None, rigorous: Rigorous = False, json_file: JsonFile = None
+) -> None:
     """Compute the bounds from the start and the data alone; nothing is simulated.
 
     Example: fa-theory bound --data measurements.csv --target yield --standardize --time 50
@@ -145,13 +165,14 @@ def bound(*, options: InstanceOptions, epsilon: Epsilon = None, json_file: JsonF
         times = [step * step_size for step in recorded_steps(int(run.get("steps", 1000)), points)]
     else:
         times = list(recorded_times(float(run.get("time", 10.0)), points))
+    computed = all_bounds(instance.network, instance.problem, step_size=step_size, epsilon=epsilon)
+    if rigorous:
+        from fa_theory.verification.enclosed import enclosed_bounds
+
+        computed = enclosed_bounds(instance.network, instance.problem, computed, step_size)
     decay = decay_rates(run.get("weight_decay", 0.0), instance.network.depth)
-    found = [
-        without_decay(each, decay)
-        for each in all_bounds(instance.network, instance.problem, step_size=step_size, epsilon=epsilon)
-    ]
     method = "flow" if step_size is None else "gd"
-    bounds = sharpest_first(found, times[-1], method)
+    bounds = sharpest_first((without_decay(each, decay) for each in computed), times[-1], method)
     best = sharpest(bounds, times[-1], method)
     table.print_bounds(console_for_tables(), bounds, times[-1], best)
     if json_file is not None:
@@ -174,6 +195,8 @@ def theorems(*, json_file: JsonFile = None) -> None:
 
 app.command()(prove)
 app.command()(falsify)
+app.command()(check)
+app.command(name="discover")(discover_command)
 
 
 @app.callback(invoke_without_command=True)
@@ -184,11 +207,11 @@ def top(version: Annotated[bool, typer.Option("--version", help="Print the versi
         raise typer.Exit(FINE)
 
 
-def _run(instances: tuple[Instance, ...], epsilon: float | None) -> tuple[list[Report], bool]:
+def _run(instances: tuple[Instance, ...], epsilon: float | None, *, rigorous: bool) -> tuple[list[Report], bool]:
     reports: list[Report] = []
     try:
         with _progress(instances) as advance:
-            reports.extend(run_suite(instances, advance, epsilon=epsilon))
+            reports.extend(run_suite(instances, advance, epsilon=epsilon, rigorous=rigorous))
     except KeyboardInterrupt:
         return reports, True
     return reports, False

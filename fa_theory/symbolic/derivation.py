@@ -11,26 +11,25 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
-from sympy.core.function import AppliedUndef, UndefinedFunction
 
-from fa_theory.symbolic.equality import (
-    equal,
-    in_order,
-    is_matrix,
-    is_nonnegative,
-    is_positive,
-    partial_terms,
-    rules_from,
-)
 from fa_theory.symbolic.facts import Claim, Fact, Premise, claim, put_in, substituted
-from fa_theory.symbolic.premises import establishing, instance
-from fa_theory.symbolic.rates import TIME, MatrixRate, Rate, rate
-from fa_theory.symbolic.scope import free_indices, letters, may_move
-from fa_theory.symbolic.substitution import require_fit
-from fa_theory.symbolic.sums import canonical, require_limits
+from fa_theory.symbolic.inference import (
+    StepFailed,
+    equation,
+    inequality,
+    multiplied,
+    require_defined,
+    resting_on,
+    summed,
+)
+from fa_theory.symbolic.premises import establishing, inductive, instance
+from fa_theory.symbolic.rates import MatrixRate, Rate, rate
+from fa_theory.symbolic.scope import letters, named
+from fa_theory.symbolic.sums import canonical
+from fa_theory.symbolic.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from fa_theory.symbolic.proof import Proof, Theorem
+    from fa_theory.symbolic.proof import Proof
 
 KINDS = (
     "assumption",
@@ -39,20 +38,18 @@ KINDS = (
     "inequality",
     "sum",
     "lemma",
+    "induction",
     "constant",
     "monotone",
     "cited",
     "by hand",
 )
 
+SLACKS = "the difference is a sum of terms that are not negative"
 CONSTANT = "constancy: an absolutely continuous function with zero derivative almost everywhere is constant"
 MONOTONE = (
     "monotonicity: an absolutely continuous function whose derivative is <= 0 almost everywhere does not increase"
 )
-
-
-class StepFailed(Exception):  # noqa: N818 - the name says what happened
-    """A step that the machine could not check."""
 
 
 @dataclass(frozen=True)
@@ -89,12 +86,8 @@ class Derivation:
     def __init__(self, assumptions: Mapping[str, str]) -> None:
         self.assumptions = dict(assumptions)
         self.steps: list[Step] = []
-        self.introduced: set[Any] = set()
-        self.dynamic = False
-        self._seen: set[Any] = set()
+        self.vocabulary = Vocabulary()
         self._stated: dict[Premise, Fact] = {}
-        self._still: set[Any] = set()
-        self.moving: set[Any] = set()
 
     def given(self, key: str, lhs: Any, relation: str, rhs: Any, *, schematic: Sequence[Any] = ()) -> Fact:
         """State what a declared assumption says in symbols.
@@ -136,10 +129,8 @@ class Derivation:
             If the symbol occurs in an earlier step or in the expression itself, or lacks an index of the expression.
         """
         expression = sp.sympify(expression)
-        _require_defined(name, [expression], [])
-        key = self._new(name, symbol, expression)
-        if isinstance(key, sp.Symbol) and may_move(expression, self._still, self.moving):
-            self.moving.add(key)
+        require_defined(name, [expression], [])
+        self.vocabulary.name_moving(self.vocabulary.new(name, symbol, expression), expression)
         return self._record(name, "definition", Fact(claim(symbol, "=", expression)), "definition")
 
     def equal(
@@ -163,19 +154,7 @@ class Derivation:
         StepFailed
             If the normal forms differ.
         """
-        claimed = claim(lhs, "=", rhs)
-        entries = [entry if isinstance(entry, tuple) else (sp.S.One, entry) for entry in because]
-        for _, fact in entries:
-            if fact.claim.relation != "=":
-                raise StepFailed(f"{name}: only equations show an equation, got {fact.claim}")
-        facts = [*using, *(fact for _, fact in entries)]
-        _require_defined(name, [claimed.lhs, claimed.rhs, *(multiplier for multiplier, _ in entries)], facts)
-        difference = claimed.lhs - sum(
-            (multiplier * (fact.claim.lhs - fact.claim.rhs) for multiplier, fact in entries), start=claimed.rhs
-        )
-        zero = sp.ZeroMatrix(*claimed.lhs.shape) if is_matrix(claimed.lhs) else sp.S.Zero
-        _require(equal(difference, zero, _rules(using)), name, claimed)
-        fact = _resting_on(claimed, facts)
+        fact = equation(name, claim(lhs, "=", rhs), because, using)
         return self._record(name, "identity", fact, why or "both sides have the same normal form")
 
     def at_most(
@@ -201,63 +180,27 @@ class Derivation:
         StepFailed
             If a multiplier or expression is not shown to be >= 0, or the slacks do not add up.
         """
-        return self._inequality(name, claim(lhs, "<=", rhs), because, using, why)
+        fact = inequality(name, claim(lhs, "<=", rhs), because, using)
+        return self._record(name, "inequality", fact, why or SLACKS)
 
     def less(
         self, name: str, lhs: Any, rhs: Any, *, because: Sequence[Any] = (), using: Sequence[Fact] = (), why: str = ""
     ) -> Fact:
         """Check lhs < rhs as in `at_most`; one entry must be strictly positive."""
-        return self._inequality(name, claim(lhs, "<", rhs), because, using, why)
-
-    def _inequality(self, name: str, claimed: Claim, because: Sequence[Any], using: Sequence[Fact], why: str) -> Fact:
-        slack, facts, strict, multipliers = sp.S.Zero, list(using), False, []
-        for entry in because:
-            multiplier, fact = entry if isinstance(entry, tuple) else (sp.S.One, entry)
-            if isinstance(fact, Fact):
-                value, positive = _multiplier(name, multiplier, fact)
-                slack += value * (fact.claim.rhs - fact.claim.lhs)
-                strict = strict or (fact.claim.relation == "<" and positive)
-                facts += [each for each in (multiplier, fact) if isinstance(each, Fact)]
-            else:
-                value = sp.sympify(multiplier) * sp.sympify(fact)
-                if not is_nonnegative(value):
-                    raise StepFailed(f"{name}: {fact} is not shown to be >= 0")
-                slack += value
-                strict = strict or is_positive(value)
-            multipliers.append(value)
-        if claimed.relation == "<" and not strict:
-            raise StepFailed(f"{name}: nothing in it is shown to be strictly positive")
-        _require_defined(name, [claimed.lhs, claimed.rhs, *multipliers], facts)
-        _require(equal(claimed.rhs - claimed.lhs, slack, _rules(using)), name, claimed)
-        fact = _resting_on(claimed, facts)
-        return self._record(name, "inequality", fact, why or "the difference is a sum of terms that are not negative")
+        fact = inequality(name, claim(lhs, "<", rhs), because, using)
+        return self._record(name, "inequality", fact, why or SLACKS)
 
     def sum_over(self, name: str, fact: Fact, *limits: tuple[Any, Any, Any], why: str = "") -> Fact:
         """Add up a fact that holds for every value of an index: a_i <= b_i gives sum a_i <= sum b_i."""
-        lhs, relation, rhs = fact.claim
-        ranging = free_indices(lhs) | free_indices(rhs) | fact.schematic
-        for index, *_ in limits:
-            if index not in ranging and index in lhs.free_symbols | rhs.free_symbols:
-                raise StepFailed(f"{name}: {index} stands for one thing and cannot be summed over")
-        require_limits(limits)
-        if relation != "=" and not all(in_order(limits)):
-            raise StepFailed(f"{name}: the limits {limits} are not shown to be in order")
-        relation = "=" if relation == "=" else "<="
-        summed = claim(sp.Sum(lhs, *limits), relation, sp.Sum(rhs, *limits))
-        return self._record(name, "sum", _resting_on(summed, [fact]), why or "summed over the index")
+        return self._record(name, "sum", summed(name, fact, limits), why or "summed over the index")
 
     def times(self, name: str, multiplier: Any, fact: Fact, *, why: str = "") -> Fact:
         """Multiply a fact by what is shown to be >= 0: an expression, or the slack of another fact.
 
         An equation may be multiplied by any expression.
         """
-        lhs, relation, rhs = fact.claim
-        value, positive = _multiplier(name, multiplier, fact)
-        facts = [each for each in (multiplier, fact) if isinstance(each, Fact)]
-        _require_defined(name, [value], facts)
-        scaled = claim(value * lhs, relation if relation != "<" or positive else "<=", value * rhs)
-        kind = "identity" if relation == "=" else "inequality"
-        return self._record(name, kind, _resting_on(scaled, facts), why or "multiplied")
+        kind = "identity" if fact.claim.relation == "=" else "inequality"
+        return self._record(name, kind, multiplied(name, multiplier, fact), why or "multiplied")
 
     def reciprocal(self, name: str, fact: Fact, *, why: str = "") -> Fact:
         """From 0 < c conclude 0 < 1/c.
@@ -270,7 +213,7 @@ class Derivation:
         lhs, relation, rhs = fact.claim
         if relation != "<" or lhs != 0:
             raise StepFailed(f"{name}: not of the form 0 < c: {fact.claim}")
-        inverse = _resting_on(claim(0, "<", 1 / rhs), [fact])
+        inverse = resting_on(claim(0, "<", 1 / rhs), [fact])
         return self._record(name, "inequality", inverse, why or "the reciprocal of a positive number is positive")
 
     def constant(self, name: str, fact: Fact, value: Any) -> Fact:
@@ -285,8 +228,8 @@ class Derivation:
         zero = isinstance(rhs, sp.ZeroMatrix) or rhs == 0
         if relation != "=" or not zero or not isinstance(lhs, Rate | MatrixRate):
             raise StepFailed(f"{name}: not of the form rate(Q) = 0: {fact.claim}")
-        self._still.add(self._new(name, value, lhs.args[0]))
-        conserved = _resting_on(claim(lhs.args[0], "=", value), [fact])
+        self.vocabulary.still.add(self.vocabulary.new(name, value, lhs.args[0]))
+        conserved = resting_on(claim(lhs.args[0], "=", value), [fact])
         cited = frozenset({*conserved.cites, CONSTANT})
         conserved = replace(conserved, cites=cited, schematic=frozenset())
         return self._record(name, "constant", conserved, "its rate of change is zero")
@@ -304,8 +247,8 @@ class Derivation:
         if relation == "=" or not (falls or rises):
             raise StepFailed(f"{name}: not of the form rate(Q) <= 0 or 0 <= rate(Q): {fact.claim}")
         quantity = (lhs if falls else rhs).args[0]
-        self._still.add(self._new(name, value, quantity))
-        bound = _resting_on(claim(quantity, "<=", value) if falls else claim(value, "<=", quantity), [fact])
+        self.vocabulary.still.add(self.vocabulary.new(name, value, quantity))
+        bound = resting_on(claim(quantity, "<=", value) if falls else claim(value, "<=", quantity), [fact])
         bound = replace(bound, cites=bound.cites | {MONOTONE}, schematic=frozenset())
         return self._record(name, "monotone", bound, "its rate of change keeps its sign")
 
@@ -314,7 +257,7 @@ class Derivation:
         if fact.claim.relation != "=":
             raise StepFailed(f"{name}: only equations can be differentiated, got {fact.claim}")
         moved = claim(rate(fact.claim.lhs), "=", rate(fact.claim.rhs))
-        return self._record(name, "identity", _resting_on(moved, [fact]), "both sides are equal at all times")
+        return self._record(name, "identity", resting_on(moved, [fact]), "both sides are equal at all times")
 
     def apply(
         self,
@@ -350,8 +293,7 @@ class Derivation:
         """
         name = name or lemma.title
         theorem = lemma.theorem()
-        self._require_constancy(name, at, theorem.dynamic)
-        self.dynamic = self.dynamic or theorem.dynamic
+        self.vocabulary.require_constancy(name, theorem.vocabulary, at)
         established = {
             key: (facts,) if isinstance(facts, Fact) else tuple(facts) for key, facts in (given or {}).items()
         }
@@ -362,7 +304,7 @@ class Derivation:
         claims = [source.claim, *(premise.claim for premise in source.premises)]
         used = set().union(*(letters(each.lhs) | letters(each.rhs) for each in claims))
         try:
-            self._introduce(name, theorem, used, at)
+            self.vocabulary.adopt(name, theorem.vocabulary, used, at)
             concluded = substituted(source.claim, at)
             needed = [instance(each, at) for each in sorted(source.premises, key=str)]
             premises = [
@@ -371,129 +313,119 @@ class Derivation:
             ]
         except (ValueError, TypeError) as wrong:
             raise StepFailed(f"{name}, by {lemma.id}: {wrong}") from wrong
-        _require_defined(name, put_in(claims, at), premises)
-        fact = _resting_on(concluded, premises)
+        require_defined(name, put_in(claims, at), premises)
+        fact = resting_on(concluded, premises)
         fact = replace(fact, by_hand=fact.by_hand | source.by_hand, cites=fact.cites | source.cites)
         return self._record(name, "lemma", fact, why or f"{lemma.id}")
+
+    def induct(
+        self,
+        step: Proof,
+        counter: sp.Symbol,
+        base: Sequence[Fact],
+        given: Mapping[str, Sequence[Fact]] | None = None,
+        *,
+        key: str = "induction hypothesis",
+        name: str = "",
+    ) -> list[Fact]:
+        """Conclude for every counter >= 0 what a proof assumes at the counter and concludes at counter + 1.
+
+        Parameters
+        ----------
+        step : Proof
+            The step: whatever it assumes under `key` it concludes with counter + 1 in place of the counter.
+        counter : Symbol
+            An integer symbol >= 0 about which nothing else is assumed.
+        base : sequence of Fact
+            What is assumed under `key`, at 0.
+        given : mapping of str to sequence of Fact
+            As in `apply`, for its other assumptions.
+        key : str
+            The key of the induction hypothesis.
+        name : str
+            For the reader; by default the step's title.
+
+        Raises
+        ------
+        StepFailed
+            If the step is none, or the base or another hypothesis is not established.
+        """
+        name, established = name or step.title, dict(given or {})
+        try:
+            hypotheses, starts, others, sources = inductive(step.theorem(), key, counter)
+            premises = [establishing(each, base) for each in starts]
+            premises += [
+                establishing(each, established[each.key]) if each.key in established else self._assumed(each)
+                for each in others
+            ]
+        except ValueError as wrong:
+            raise StepFailed(f"{name}, by {step.id}: {wrong}") from wrong
+        facts = []
+        for hypothesis in hypotheses:
+            fact = resting_on(hypothesis.claim, premises)
+            fact = replace(
+                fact,
+                by_hand=fact.by_hand.union(*(each.by_hand for each in sources)),
+                cites=fact.cites.union(*(each.cites for each in sources)),
+                schematic=frozenset({counter}),
+            )
+            facts.append(self._record(name, "induction", fact, f"induction over {counter}, with the step {step.id}"))
+        return facts
 
     def _assumed(self, premise: Premise) -> Fact:
         """Assume here what a lemma assumes, under the same key."""
         return self.given(premise.key, *premise.claim, schematic=tuple(premise.schematic))
 
-    def _new(self, name: str, symbol: Any, expression: Any) -> Any:
-        """Take a symbol into use for an expression, the indices of which it must carry; return its key."""
-        indices: set[Any] = set()
-        key = symbol
-        if isinstance(symbol, sp.Indexed):
-            key, indices = symbol.base, set(symbol.indices)
-        elif isinstance(symbol, AppliedUndef) and symbol.args == (TIME,):
-            key = symbol.func
-        elif not isinstance(symbol, sp.Symbol | sp.MatrixSymbol) or symbol == TIME:
-            raise StepFailed(f"{name}: {symbol} cannot be given a meaning")
-        if key in self._seen or key in letters(expression):
-            raise StepFailed(f"{name}: {key} has a meaning already")
-        if not free_indices(expression) <= indices:
-            raise StepFailed(f"{name}: {symbol} lacks an index of {expression}")
-        if not isinstance(symbol, sp.MatrixSymbol):
-            try:
-                require_fit(symbol, expression)
-            except ValueError as wrong:
-                raise StepFailed(f"{name}: {wrong}") from wrong
-        self.introduced.add(key)
-        return key
+    def cite(
+        self,
+        name: str,
+        lhs: Any,
+        relation: str,
+        rhs: Any,
+        *,
+        theorem: str,
+        using: Sequence[Fact] = (),
+        introduces: Sequence[Any] = (),
+        universal: bool = False,
+    ) -> Fact:
+        """Take a claim from a named textbook theorem; it is listed among the citations.
 
-    def _require_constancy(self, name: str, at: Mapping[Any, Any], dynamic: bool) -> None:
-        for key, value in at.items():
-            if dynamic and isinstance(key, sp.Symbol) and may_move(value, self._still, self.moving):
-                raise StepFailed(f"{name}: {key} is constant in time, {value} may not be")
-            if isinstance(key, UndefinedFunction) and not isinstance(value, UndefinedFunction):
-                letters = value(TIME).atoms(sp.MatrixSymbol, sp.IndexedBase) - self._still
-                if letters or value(TIME).atoms(sp.Symbol) & self.moving:
-                    raise StepFailed(f"{name}: {key} is a function of time; name {value(TIME)} by one")
+        Parameters
+        ----------
+        name, lhs, relation, rhs
+            The claim.
+        theorem : str
+            The theorem's name and what it says, in one line.
+        using : sequence of Fact
+            What the theorem assumes. Every symbol of the claim must occur there, or be introduced.
+        introduces : sequence
+            New symbols that stand for what the theorem says there is.
+        universal : bool
+            Whether the claim is true for every value of its symbols, so that nothing need tie them to anything.
 
-    def _introduce(self, name: str, theorem: Theorem, used: set[Any], at: Mapping[Any, Any]) -> None:
-        """Require that what a lemma has defined itself gets a symbol that has no meaning here yet."""
-        for symbol in theorem.introduced & used:
-            value = at.get(symbol, symbol)
-            if (
-                not isinstance(value, sp.Symbol | sp.MatrixSymbol | sp.IndexedBase | UndefinedFunction)
-                or value in self._seen
-            ):
-                raise StepFailed(
-                    f"{name}: {symbol} is defined by the lemma; a new symbol must stand for it, got {value}"
-                )
-            if isinstance(value, sp.Symbol):
-                require_fit(value, symbol)
-            elif isinstance(value, sp.IndexedBase):
-                require_fit(value[0], symbol[0])
-            self.introduced.add(value)
-            if symbol in theorem.moving:
-                self.moving.add(value)
-
-    def cite(self, name: str, lhs: Any, relation: str, rhs: Any, *, theorem: str, using: Sequence[Fact] = ()) -> Fact:
-        """Take a claim from a named textbook theorem; it is listed among the citations."""
-        fact = _resting_on(claim(lhs, relation, rhs), using)
-        fact = replace(fact, cites=fact.cites | {theorem}, schematic=frozenset())
-        return self._record(name, "cited", fact, theorem)
+        Raises
+        ------
+        StepFailed
+            If a symbol of the claim is tied to nothing, or one that is introduced has a meaning already.
+        """
+        cited = resting_on(claim(lhs, relation, rhs), using)
+        for symbol in introduces:
+            self.vocabulary.new(name, symbol, sp.S.Zero)
+        new = {each.base if isinstance(each, sp.Indexed) else each for each in introduces}
+        told = new.union(*(named(side) for each in using for side in (each.claim.lhs, each.claim.rhs)))
+        loose = (named(cited.claim.lhs) | named(cited.claim.rhs)) - told
+        if loose and not universal:
+            raise StepFailed(f"{name}: nothing that is used says what {', '.join(sorted(map(str, loose)))} stands for")
+        cited = replace(cited, cites=cited.cites | {theorem}, schematic=frozenset())
+        return self._record(name, "cited", cited, theorem)
 
     def by_hand(self, name: str, lhs: Any, relation: str, rhs: Any, *, why: str, using: Sequence[Fact] = ()) -> Fact:
         """Accept a claim that no machine has checked; it is listed as what is left by hand."""
-        fact = _resting_on(claim(lhs, relation, rhs), using)
+        fact = resting_on(claim(lhs, relation, rhs), using)
         fact = replace(fact, by_hand=fact.by_hand | {name}, schematic=frozenset())
         return self._record(name, "by hand", fact, why)
 
     def _record(self, name: str, kind: str, fact: Fact, why: str) -> Fact:
-        self._seen |= letters(fact.claim.lhs) | letters(fact.claim.rhs)
-        for side in (fact.claim.lhs, fact.claim.rhs):
-            rates = side.atoms(Rate, MatrixRate, sp.Derivative)
-            self.dynamic = self.dynamic or bool(rates)
-            if any(each.atoms(sp.Symbol) & self.moving for each in rates):
-                raise StepFailed(f"{name}: a plain symbol names what may move in time and cannot be differentiated")
+        self.vocabulary.use(name, fact.claim)
         self.steps.append(Step(name, kind, fact.claim, why))
         return fact
-
-
-def _rules(using: Sequence[Fact]) -> Any:
-    for fact in using:
-        if fact.claim.relation != "=":
-            raise StepFailed(f"only equations can rewrite, got {fact.claim}")
-    return rules_from((fact.claim.lhs, fact.claim.rhs) for fact in using)
-
-
-def _multiplier(name: str, multiplier: Any, fact: Fact) -> tuple[Any, bool]:
-    """Return what multiplies a fact, shown to be >= 0 unless the fact is an equation, and whether it is shown > 0."""
-    if isinstance(multiplier, Fact):
-        if multiplier.claim.relation == "=":
-            raise StepFailed(f"{name}: an equation has no slack to multiply with: {multiplier.claim}")
-        return multiplier.claim.rhs - multiplier.claim.lhs, multiplier.claim.relation == "<"
-    multiplier = sp.sympify(multiplier)
-    if fact.claim.relation != "=" and not is_nonnegative(multiplier):
-        raise StepFailed(f"{name}: the multiplier {multiplier} is not shown to be >= 0")
-    return multiplier, fact.claim.relation != "=" and is_positive(multiplier)
-
-
-def _require_defined(name: str, expressions: Sequence[Any], facts: Sequence[Fact]) -> None:
-    """Require that what is divided by is shown to differ from 0, or is so in a fact that is used (roots, logs too)."""
-    known = set().union(*(partial_terms(side) for fact in facts for side in (fact.claim.lhs, fact.claim.rhs)))
-    doubtful = set().union(*(partial_terms(sp.sympify(each)) for each in expressions)) - known
-    if doubtful:
-        raise StepFailed(f"{name}: not shown to be defined, for {', '.join(map(str, doubtful))} may vanish")
-
-
-def _resting_on(claimed: Claim, facts: Sequence[Fact]) -> Fact:
-    """Return a fact that inherits all that the facts rest on; what is schematic in one must be so in all to stay so."""
-    empty: frozenset[Any] = frozenset()
-    symbols = letters(claimed.lhs) | letters(claimed.rhs)
-    fixed = set().union(*((letters(each.claim.lhs) | letters(each.claim.rhs)) - each.schematic for each in facts))
-    return Fact(
-        claimed,
-        empty.union(*(fact.premises for fact in facts)),
-        empty.union(*(fact.by_hand for fact in facts)),
-        empty.union(*(fact.cites for fact in facts)),
-        empty.union(*(fact.schematic for fact in facts)) & symbols - fixed,
-    )
-
-
-def _require(shown: bool, name: str, claimed: Claim) -> None:
-    if not shown:
-        raise StepFailed(f"{name}: not shown that {claimed.lhs} {claimed.relation} {claimed.rhs}")

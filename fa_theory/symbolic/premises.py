@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
@@ -11,6 +11,9 @@ from fa_theory.symbolic.equality import equal, is_matrix
 from fa_theory.symbolic.facts import Claim, Fact, Premise, substituted
 from fa_theory.symbolic.scope import free_indices, letters
 from fa_theory.symbolic.substitution import substitute
+
+if TYPE_CHECKING:
+    from fa_theory.symbolic.proof import Theorem
 
 
 def instance(premise: Premise, at: Mapping[Any, Any]) -> Premise:
@@ -33,6 +36,47 @@ def instance(premise: Premise, at: Mapping[Any, Any]) -> Premise:
     return Premise(key, substituted(claimed, at), frozenset(renamed[each] for each in schematic))
 
 
+def inductive(
+    theorem: Theorem, key: str, counter: sp.Symbol
+) -> tuple[list[Premise], list[Premise], list[Premise], list[Fact]]:
+    """Read a theorem as the step of an induction, from what it assumes under a key to the same at counter + 1.
+
+    Returns
+    -------
+    hypotheses, starts, others, sources
+        What it assumes under the key, the same at 0, what else it assumes, and the conclusions that make the step.
+
+    Raises
+    ------
+    ValueError
+        If the counter is not one, a conclusion is missing, or something else is assumed about the counter.
+    """
+    if counter.assumptions0 != sp.Dummy(integer=True, nonnegative=True).assumptions0:
+        raise ValueError(f"{counter} must be declared as an integer >= 0, and no more")
+    if theorem.vocabulary.dynamic:
+        raise ValueError("a step of an induction cannot be about rates of change")
+    premises = {premise for fact in theorem.conclusions for premise in fact.premises if premise.key == key}
+    hypotheses = sorted(premises, key=str)
+    if not hypotheses:
+        raise ValueError(f"nothing is assumed under {key!r}")
+    sources = []
+    for _, claimed, schematic in hypotheses:
+        wanted = substituted(claimed, {counter: counter + 1})
+        same = (fact for fact in theorem.conclusions if fact.claim == wanted)
+        source = next(same, None) or next((fact for fact in theorem.conclusions if _says(fact.claim, wanted)), None)
+        if source is None or schematic:
+            raise ValueError(f"the step does not conclude that {wanted.latex}")
+        sources.append(source)
+    others = sorted({each for fact in sources for each in fact.premises if each.key != key}, key=str)
+    about = {each: letters(each.claim.lhs) | letters(each.claim.rhs) for each in (*hypotheses, *others)}
+    if any(counter in about[each] for each in others):
+        raise ValueError(f"more is assumed about {counter} than under {key!r}")
+    if any(found & theorem.vocabulary.introduced for found in about.values()):
+        raise ValueError("the step assumes something of what it defines itself")
+    starts = [instance(each, {counter: sp.S.Zero}) for each in hypotheses]
+    return hypotheses, starts, others, sources
+
+
 def _stand_in(letter: Any) -> Any:
     """Return a new letter of the same kind."""
     if isinstance(letter, sp.Symbol):
@@ -52,6 +96,9 @@ def establishing(premise: Premise, facts: Sequence[Fact]) -> Fact:
     ValueError
         If there is none.
     """
+    for fact in facts:
+        if fact.claim == premise.claim and premise.schematic <= fact.schematic:
+            return fact  # word for word, which is quick to see
     telling = [fact for fact in facts if _says(fact.claim, premise.claim)]
     for fact in telling:
         if premise.schematic <= fact.schematic:

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 
 import sympy as sp
 
-from fa_theory.symbolic.derivation import Derivation, Step, StepFailed
+from fa_theory.symbolic.derivation import Derivation, Step
 from fa_theory.symbolic.facts import Fact
+from fa_theory.symbolic.inference import StepFailed
+from fa_theory.symbolic.vocabulary import Vocabulary
 from fa_theory.symbolic.words import ShapeError
 
 Derive = Callable[[Derivation], Fact | Sequence[Fact]]
@@ -89,21 +91,15 @@ class Theorem(NamedTuple):
     ----------
     conclusions : tuple of Fact
         The facts that it concludes.
-    introduced : set
-        Symbols that it defines itself.
     steps : tuple of Step
         Its steps.
-    dynamic : bool
-        Whether it is about rates of change, so that its plain symbols are constant in time.
-    moving : set
-        The plain symbols by which it names what moves all the same.
+    vocabulary : Vocabulary
+        What its symbols stand for.
     """
 
     conclusions: tuple[Fact, ...]
-    introduced: set[Any]
     steps: tuple[Step, ...]
-    dynamic: bool
-    moving: set[Any]
+    vocabulary: Vocabulary
 
 
 @dataclass(frozen=True)
@@ -187,13 +183,7 @@ def _theorem(_key: str, proof: Proof) -> Theorem:
     unused = proof.assumptions.keys() - used
     if unused:
         raise StepFailed(f"{proof.id} declares assumptions that its conclusion does not rest on: {', '.join(unused)}")
-    return Theorem(
-        conclusions,
-        derivation.introduced,
-        tuple(derivation.steps),
-        derivation.dynamic,
-        derivation.moving,
-    )
+    return Theorem(conclusions, tuple(derivation.steps), derivation.vocabulary)
 
 
 def _why_not_rejected(proof: Proof, control: Control) -> str:

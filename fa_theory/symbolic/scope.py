@@ -25,6 +25,16 @@ def letters(expression: Any) -> set[Any]:
     }
 
 
+def named(expression: Any) -> set[Any]:
+    """Return the letters that stand for one thing: neither indices nor time nor the functions that SymPy knows."""
+    labels = {each.label for each in expression.atoms(sp.IndexedBase)}
+    return {
+        each
+        for each in letters(expression) - labels - {TIME}
+        if not is_index(each) and not str(getattr(each, "__module__", "")).startswith("sympy.functions")
+    }
+
+
 def may_move(expression: Any, still: Collection[Any] = (), moving: Collection[Any] = ()) -> bool:
     """Tell whether an expression may depend on time, `still` and `moving` being known not to, and to, depend on it."""
     expression = sp.sympify(expression)

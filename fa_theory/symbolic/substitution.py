@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import sympy as sp
@@ -40,7 +41,7 @@ def substitute(expression: Any, values: Mapping[Any, Any]) -> Any:
         if isinstance(key, sp.MatrixSymbol | sp.Symbol):
             plain[key] = sp.sympify(value)
         elif isinstance(key, sp.IndexedBase):
-            callables[key] = value.__getitem__ if isinstance(value, sp.IndexedBase) else value
+            callables[key] = partial(_entry, value) if isinstance(value, sp.IndexedBase) else value
         elif isinstance(key, UndefinedFunction):
             callables[key] = value
         else:
@@ -53,6 +54,10 @@ def substitute(expression: Any, values: Mapping[Any, Any]) -> Any:
         else:
             require_fit(key, value)
     return _put_in(with_fresh_indices(sp.sympify(expression)), plain, callables)
+
+
+def _entry(base: sp.IndexedBase, *indices: Any) -> sp.Indexed:
+    return base[indices]
 
 
 def require_fit(declared: Any, value: Any) -> None:

@@ -22,7 +22,7 @@ from fa_theory.symbolic.words import MatrixRule, reject_elements, trace_of_words
 Limit = tuple[sp.Expr, sp.Expr]
 
 _MOST_INDICES = 6
-_REWRITES = 500
+_DEEPEST = 60
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def is_index(symbol: Any) -> bool:
 def scalar_rule(lhs: sp.Expr, rhs: sp.Expr) -> ScalarRule:
     """Return the rule that rewrites lhs, a product of symbols, indexed quantities, functions or rates, to rhs.
 
-    The integer symbols among the indices of lhs without a sign stand for any index.
+    The integer symbols without a sign among the indices of lhs stand for any index; in k + 1, k stands for itself.
     """
     factors = tuple(base for factor in sp.Mul.make_args(lhs) for base in _repeated(factor) if not base.is_number)
     coefficient = sp.Mul(*(factor for factor in sp.Mul.make_args(lhs) if factor.is_number))
@@ -71,7 +71,7 @@ def scalar_rule(lhs: sp.Expr, rhs: sp.Expr) -> ScalarRule:
     variables = frozenset(
         index for each in factors for indexed in each.atoms(sp.Indexed) for index in indexed.indices if is_index(index)
     )
-    loose = {index for each in rhs.atoms(sp.Indexed) for index in each.indices} & rhs.free_symbols - variables
+    loose = {index for each in rhs.atoms(sp.Indexed) for index in each.indices} & rhs.free_symbols - lhs.free_symbols
     if any(is_index(index) for index in loose):
         raise ValueError(f"the right side of a rule has an index that its left side {lhs} lacks: {rhs}")
     return ScalarRule(factors, rhs / coefficient, variables)
@@ -116,18 +116,17 @@ def _repeated(factor: sp.Expr) -> list[sp.Expr]:
 
 
 def _rewritten_terms(expression: sp.Expr, rules: Rules) -> Iterator[_Term]:
-    pending = list(_terms(expression, rules))
-    for _ in range(_REWRITES * max(len(pending), 1)):
-        if not pending:
-            return
-        term = pending.pop()
+    pending = [(term, 0) for term in _terms(expression, rules)]
+    while pending:
+        term, depth = pending.pop()
         changed = next((each for rule in rules.scalars if (each := _apply(rule, term)) is not None), None)
         if changed is None:
             yield term
-        else:
-            rest, replacement = changed
-            pending += [rest.times(each) for each in _terms(replacement, rules)]
-    raise RecursionError("the equations rewrite a product without end")
+            continue
+        if depth == _DEEPEST:
+            raise RecursionError(f"the equations rewrite a product without end: {sp.Mul(*term.factors)}")
+        rest, replacement = changed
+        pending += [(rest.times(each), depth + 1) for each in _terms(replacement, rules)]
 
 
 def _terms(expression: sp.Expr, rules: Rules) -> Iterator[_Term]:
@@ -172,7 +171,7 @@ def _derivative_terms(expression: sp.Derivative, rules: Rules) -> Iterator[_Term
 
 
 def _with_canonical_arguments(expression: sp.Expr, rules: Rules) -> sp.Expr:
-    if expression.is_Atom or isinstance(expression, sp.Indexed | sp.KroneckerDelta) or not expression.args:
+    if not expression.args or isinstance(expression, sp.Indexed | sp.KroneckerDelta | IndexedRate):
         return expression
     arguments = [
         each if not isinstance(each, sp.Expr) or getattr(each, "is_Matrix", False) else canonical(each, rules)
@@ -353,6 +352,8 @@ def _canonical_sum(product: sp.Expr, bound: dict[sp.Symbol, Limit]) -> sp.Expr:
     first = 1 + max(taken, default=-1)
     best: tuple[str, sp.Expr] | None = None
     for order in permutations(bound):
+        if any(_in_limits([bound[index]]) & {*order[:k]} for k, index in enumerate(order)):
+            continue  # how far an index runs may depend on those outside it only
         names = {index: sp.Symbol(f"_{k}", integer=True) for k, index in enumerate(order, start=first)}
         limits = [(names[index], *(part.xreplace(names) for part in bound[index])) for index in order]
         candidate = sp.Sum(product.xreplace(names), *limits)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from fa_theory.verification.measured_decay import MeasuredDecay, measured_decay,
 from fa_theory.verification.predicted import assess_minimum_norm, assess_reduced_flow
 from fa_theory.verification.verdict import Verdict
 
+if TYPE_CHECKING:
+    from fa_theory.verification.enclosed import Enclosure
+
 
 @dataclass(frozen=True)
 class Report:
@@ -41,6 +44,8 @@ class Report:
         One for each statement, in the order of `fa_theory.statements.STATEMENTS`.
     measured_decay : MeasuredDecay or None
         The decay of the loss from its measured rate, for flows without weight decay.
+    enclosure : Enclosure or None
+        What was enclosed in balls, for a rigorous report.
     """
 
     instance: Instance
@@ -48,6 +53,7 @@ class Report:
     bounds: tuple[Bound, ...]
     verdicts: tuple[Verdict, ...]
     measured_decay: MeasuredDecay | None = None
+    enclosure: Enclosure | None = None
 
     @property
     def refuted(self) -> bool:
@@ -64,6 +70,7 @@ class Report:
             "instance": describe(self.instance),
             "trajectory": trajectory_json(self.trajectory),
             "bounds": [bound_json(bound, self.trajectory.t.tolist()) for bound in self.bounds],
+            "enclosure": None if self.enclosure is None else self.enclosure.to_json(),
             "results": [asdict(verdict) | {"proof": proof_evidence(verdict.id)} for verdict in self.verdicts],
             "dominance": dominance_json(self.trajectory),
             "measured_decay": measured_decay_json(self.measured_decay),
@@ -77,7 +84,9 @@ _ASSESS: dict[str, Callable[[Bound, Trajectory], Verdict]] = {
 """Bounds that promise more than their curve."""
 
 
-def run_instance(instance: Instance, progress: Progress | None = None, *, epsilon: float | None = None) -> Report:
+def run_instance(
+    instance: Instance, progress: Progress | None = None, *, epsilon: float | None = None, rigorous: bool = False
+) -> Report:
     """Simulate an instance, evaluate its bounds and judge every statement; `epsilon` is the loss of hitting-time."""
     check_epsilon(epsilon)
     network, problem = instance.network, instance.problem
@@ -108,7 +117,34 @@ def run_instance(instance: Instance, progress: Progress | None = None, *, epsilo
             assess_reduced_flow(trajectory),
             assess_minimum_norm(trajectory),
         ]
-    return Report(instance, trajectory, bounds, tuple(verdicts), measured)
+    report = Report(instance, trajectory, bounds, tuple(verdicts), measured)
+    return _enclosed(report) if rigorous else report
+
+
+def _enclosed(report: Report) -> Report:
+    """Return the report with bounds and verdicts from enclosures, where there are any, and reasons where not."""
+    # python-flint takes a tenth of a second to import
+    from fa_theory.verification.enclosed import (
+        COMPUTED_IN_FLOATS,
+        NOT_ENCLOSED,
+        assess_enclosed,
+        enclose_run,
+        with_reason,
+    )
+
+    try:
+        run = enclose_run(report.trajectory)
+    except ValueError as refused:
+        judged = tuple(with_reason(each, str(refused)) for each in report.verdicts)
+        return replace(report, verdicts=judged)
+    reasons = {each.id: NOT_ENCLOSED.get(each.id, COMPUTED_IN_FLOATS) for each in report.verdicts}
+    bounds, verdicts = [], {each.id: with_reason(each, reasons[each.id]) for each in report.verdicts}
+    for bound in report.bounds:
+        enclosed = run.bound(bound.id)
+        bounds.append(bound if enclosed is None else enclosed.as_bound(bound))
+        if enclosed is not None:
+            verdicts[bound.id] = assess_enclosed(enclosed, bound, report.trajectory, run)
+    return replace(report, bounds=tuple(bounds), verdicts=tuple(verdicts.values()), enclosure=run)
 
 
 def verify(
@@ -117,6 +153,7 @@ def verify(
     *,
     progress: Progress | None = None,
     epsilon: float | None = None,
+    rigorous: bool = False,
     **run: Any,
 ) -> Report:
     """Simulate a network on a problem and judge every statement of the theory on the run.
@@ -129,6 +166,9 @@ def verify(
         Called with the finished fraction of the present run.
     epsilon : float, optional
         The loss to reach (statement hitting-time); half of the loss at the start by default.
+    rigorous : bool
+        Whether bounds, and losses where it can be done, are enclosed in balls from the exact values of the inputs and
+        compared with certainty. Such rows have the evidence ``"enclosed"``; the others say why they have not.
     **run
         Keyword arguments of `fa_theory.simulate`: method, time, steps, step_size, points, accuracy, ...
 
@@ -142,7 +182,7 @@ def verify(
     ValueError
         If an argument is out of range, or network and problem do not fit each other.
     """
-    return run_instance(Instance("instance", network, problem, run, {}), progress, epsilon=epsilon)
+    return run_instance(Instance("instance", network, problem, run, {}), progress, epsilon=epsilon, rigorous=rigorous)
 
 
 def describe(instance: Instance) -> dict[str, Any]:

@@ -24,9 +24,9 @@ def standard_suite(seed: int = 0) -> tuple[Instance, ...]:
 
     For FA, sign-FA, adaFA(1) and backprop: petal width by a linear network (exponential-decay on the excess loss),
     four flowers by leaky ReLU with biases (exponential-decay with kinks), setosa against the rest with logistic loss
-    (separable-decay). For FA: exponential loss, three species at once (multi-output-decay), networks of four layers
-    (dfa-law under DFA), steps of the midpoint rule, and gradient descent (with a certified step size: gd-decay; until
-    it has converged: minimum-norm).
+    (separable-decay). For FA: exponential loss, three species at once (multi-output-decay), networks of four layers,
+    DFA (dfa-law), weight decay (matched-decay), steps of the midpoint rule, and gradient descent (with a certified
+    step size: gd-decay; until it has converged: minimum-norm).
     """
 
     def instance(name: str, **options: object) -> Instance:
@@ -79,13 +79,13 @@ def standard_suite(seed: int = 0) -> tuple[Instance, ...]:
             run={"method": "sgd", "steps": 300, "step_size": 0.05, "batch_size": 16, "seed": seed},
         ),
         instance(
-            "three species, linear, four layers, dfa",
+            "three species, linear, three layers, dfa",
             target="species",
             rule="dfa",
-            depth=4,
-            width=6,
+            depth=3,
+            width=4,
             biases=True,
-            run=_RUN | {"time": 5.0},
+            run=_RUN | {"time": 3.0},
         ),
         instance(
             "petal width, linear, matched decay, fa",
@@ -107,11 +107,12 @@ def run_suite(
     progress: Callable[[Instance, float], None] | None = None,
     *,
     epsilon: float | None = None,
+    rigorous: bool = False,
 ) -> Iterator[Report]:
     """Run instances one after another and yield each report when it is finished."""
     for instance in instances:
         advance = None if progress is None else _for_instance(progress, instance)
-        yield run_instance(instance, advance, epsilon=epsilon)
+        yield run_instance(instance, advance, epsilon=epsilon, rigorous=rigorous)
 
 
 def _for_instance(progress: Callable[[Instance, float], None], instance: Instance) -> Callable[[float], None]:

@@ -23,8 +23,9 @@ class Verdict:
         ``"holds"``, ``"refuted"``, ``"not_applicable"`` (an assumption fails: `detail` names it) or ``"undecided"``
         (the tolerance is larger than the slack, or an assumption cannot be decided at this precision).
     evidence : str or None
-        ``"float-checked"`` (this instance, in floating point with an error estimate) or ``"exact"`` (rational
-        arithmetic); None unless something was compared.
+        ``"float-checked"`` (this instance, in floating point with an error estimate), ``"enclosed"`` (this instance, in
+        balls from the exact values of the inputs) or ``"exact"`` (rational arithmetic); None unless something was
+        compared.
     margin : float or None
         Laws and identities: 1 - deviation / tolerance. Bounds: the smallest (bound - loss) / bound after the start.
         Not applicable: the margin of the assumption that fails (not positive). None where there is nothing to measure.

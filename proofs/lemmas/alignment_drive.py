@@ -13,7 +13,7 @@ import sympy as sp
 from fa_theory.proofs.lemmas import gated_mean, logistic_mean
 from fa_theory.proofs.lemmas.gated_mean import R, g, gamma, sigma, theta, u, y
 from fa_theory.proofs.lemmas.logistic_mean import losses
-from fa_theory.proofs.lemmas.two_layers import KINK
+from fa_theory.proofs.lemmas.two_layers import DEGREE_ONE
 from fa_theory.proofs.notation import B, C, N, a, d, h, i, indexed, j, k, n, r, t, v, w, x
 from fa_theory.symbolic.derivation import Derivation
 from fa_theory.symbolic.facts import Fact
@@ -43,7 +43,7 @@ def derive(proof: Derivation, slope: sp.Expr = a, direction: sp.Expr = sign[i]) 
         proof.given("network", z[j, i], "=", over_inputs(w[i, k] * x[j, k])),
         proof.given("network", f[j], "=", sp.Sum(v[i] * h[j, i], (i, 1, n))),
     ]
-    active = proof.given("network", h[j, i], "=", theta[j, i] * z[j, i])
+    active = proof.given("degree one", h[j, i], "=", theta[j, i] * z[j, i])
     fixed = [proof.given("fixed", rate(each), "=", 0) for each in (x[j, k], y[j], u[k], B[i], sign[i], size_b[i])]
     loss = proof.given("logistic loss", losses[j], "=", sp.log(1 + sp.exp(-y[j] * f[j])))
     derivative = proof.given("logistic loss", sigma[j], "=", 1 / (1 + sp.exp(y[j] * f[j])))
@@ -140,9 +140,7 @@ def derive(proof: Derivation, slope: sp.Expr = a, direction: sp.Expr = sign[i]) 
     )
 
     # the loss
-    chain = proof.cite(
-        "how hidden outputs move", rate(h[j, i]), "=", theta[j, i] * rate(z[j, i]), theorem=KINK, using=[active]
-    )
+    chain = proof.given("degree one", rate(h[j, i]), "=", theta[j, i] * rate(z[j, i]))
     moves = [proof.differentiated("along the flow", each) for each in (*network, loss, mean)]
     square = over_inputs(g[i, k] ** 2)
     output = proof.equal(
@@ -226,7 +224,8 @@ PROOF = Proof(
         r"$low_i = \frac12 (r_i + |b_i| a\gamma\tau)_+^2 - C_i$; and $\frac1N(1 - e^{-NL}) \le S \le 1 - e^{-L}$."
     ),
     assumptions={
-        "network": r"$z_i = \langle w_i, x\rangle$, $h_i = \theta_i z_i$ and $f = \sum_i v_i h_i$ at every sample",
+        "network": r"$z_i = \langle w_i, x\rangle$ and $f = \sum_i v_i h_i$ at every sample",
+        "degree one": DEGREE_ONE,
         "fixed": r"samples, labels, $u$ and the feedback do not move",
         "logistic loss": r"$\ell_j = \log(1 + e^{-y_j f_j})$, $\sigma_j = 1/(1 + e^{y_j f_j})$, $L = E[\ell]$",
         "means": r"$S = E[\sigma]$, $g_i = E[y\sigma\theta_i x]$ and $G_i = E[y\sigma h_i]$",

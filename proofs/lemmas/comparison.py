@@ -1,7 +1,8 @@
 r"""comparison: dy/dt <= -g(y) with g > 0 bounds y through a primitive Gamma of -1/g: Gamma(y(t)) >= Gamma(y(0)) + t.
 
 All quantities are followed along the solution: g(t) stands for g(y(t)), Gamma(t) for Gamma(y(t)). The bound ybar is
-the solution of the equation, Gamma(ybar(t)) = Gamma(y(0)) + t; Gamma_bar(t) stands for Gamma(ybar(t)).
+the solution of the equation, Gamma(ybar(t)) = Gamma(y(0)) + t; Gamma_bar(t) stands for Gamma(ybar(t)). That Gamma
+decreases is said by the factor between y - ybar and Gamma(ybar) - Gamma(y), which is g somewhere between both.
 """
 
 import sympy as sp
@@ -15,11 +16,6 @@ y, ybar, g = (sp.Function(name, real=True) for name in ("y", "ybar", "g"))
 Gamma, Gamma_bar = (sp.Function(name, real=True) for name in ("Gamma", "Gamma_bar"))
 between = sp.Function("g_xi", positive=True)
 most = sp.Symbol("Gamma_max", real=True)
-
-MEAN_VALUE = (
-    "mean value theorem: if Gamma' = -1/g with g > 0, then Gamma(y) - Gamma(ybar) = (ybar - y) / g(xi) for some xi "
-    "between y and ybar"
-)
 
 
 def derive(proof: Derivation, sign: int = -1) -> list[Fact]:
@@ -43,14 +39,7 @@ def derive(proof: Derivation, sign: int = -1) -> list[Fact]:
     )
 
     solution = proof.given("bound", Gamma_bar(t), "=", Gamma(0) + t)
-    apart = proof.cite(
-        "Gamma decreases",
-        between(t) * (Gamma(t) - Gamma_bar(t)),
-        "=",
-        ybar(t) - y(t),
-        theorem=MEAN_VALUE,
-        using=[positive, primitive],
-    )
+    apart = proof.given("decreasing", between(t) * (Gamma(t) - Gamma_bar(t)), "=", ybar(t) - y(t))
     explicit = proof.at_most(
         "the bound",
         y(t),
@@ -83,6 +72,10 @@ PROOF = Proof(
         "decay": r"$y$ is absolutely continuous and $y' \le -g(y)$ at almost all times",
         "primitive": r"$\Gamma' = -1/g$ on that interval, so that $g(y)\, \frac{d}{dt} \Gamma(y(t)) = -y'$",
         "bound": r"$\Gamma(\bar y(t)) = \Gamma(y(0)) + t$",
+        "decreasing": (
+            r"$\Gamma(y) - \Gamma(\bar y) = (\bar y - y) / g_\xi$, $g_\xi = g(\xi) > 0$ for some $\xi$ between $y$ and "
+            r"$\bar y$, by the mean value theorem"
+        ),
         "integrable": r"$\Gamma(y) \le \Gamma_{\max}$ as long as $y > 0$",
     },
     source="textbook",

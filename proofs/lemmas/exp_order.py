@@ -11,9 +11,15 @@ TANGENT = "tangent: exp(s) >= exp(r) (1 + s - r) for all real r and s"
 x, y = sp.symbols("x y", real=True)
 
 
+def tangent(proof: Derivation, at: sp.Expr, point: sp.Expr) -> Fact:
+    """Cite that the exponential lies above its tangent."""
+    name = f"exp({point}) above the tangent at {at}"
+    return proof.cite(name, sp.exp(at) * (1 + point - at), "<=", sp.exp(point), theorem=TANGENT, universal=True)
+
+
 def derive(proof: Derivation, sign: int = 1) -> list[Fact]:
     ordered = proof.given("ordered", sign * x, "<=", sign * y)
-    at_x = proof.cite("exp above its tangent at x", sp.exp(x) * (1 + y - x), "<=", sp.exp(y), theorem=TANGENT)
+    at_x = tangent(proof, x, y)
     forward = proof.at_most(
         "exp keeps order",
         sp.exp(x),
@@ -22,7 +28,7 @@ def derive(proof: Derivation, sign: int = 1) -> list[Fact]:
         why="exp(y) is at least exp(x) (1 + y - x), which is at least exp(x)",
     )
     exponentials = proof.given("exponentials ordered", sp.exp(x), "<=", sp.exp(y))
-    at_y = proof.cite("exp above its tangent at y", sp.exp(y) * (1 + x - y), "<=", sp.exp(x), theorem=TANGENT)
+    at_y = tangent(proof, y, x)
     backward = proof.at_most(
         "and so does its inverse",
         x,

@@ -6,13 +6,15 @@ gamma = 1). A sample x (d, 1) with error e (m, 1) moves neuron i, of incoming we
 derivatives by w and v of a function that no data set moves. It does not move under a single sample either, whose error
 can be anything (squared loss, any target): so s ((b.e) (alpha.x) + (w.x) (beta.e)) adds up to zero over the neurons.
 
-Take x_0 on the kink of neuron i and of no other, and y small with w.y > 0. The samples x_0 + y, x_0 - y, x_0 + 2 y lie
-on the same side of every other kink, where all other neurons together contribute some rho.x, linear in x. Weighted by
-3, -1, -2 they add up to nothing, and what is left is gamma times neuron i at x_0 - y. Such points fill an open set, so
-neuron i alone satisfies the equation for every x and e: alpha b^T + w beta^T = 0.
+Take x_0 on the kink of neuron i and of no other. There is one if the kink is not that of another neuron: finitely many
+other hyperplanes do not cover it. A small ball around x_0 lies on one side of every other kink, so that all other
+neurons together contribute x.(R e) there, with the same R (d, m) for all x and e; neuron i contributes s x.(A e) with
+A = alpha b^T + w beta^T and s = 1 on one side of its kink, s = 1 - gamma on the other. Each half of the ball holds d
+linearly independent samples: the rows of X_1 and of X_2. As e can be anything, X_1 (A + R) = 0 and
+X_2 ((1 - gamma) A + R) = 0. So A = 0.
 
-With hidden biases read (x, 1) for x, (w, its bias) for w and (y, 0) for y; the points then fill an open set of the
-inputs with last entry 1, which spans too, and d = 1 is enough.
+With hidden biases read (x, 1) for x and (w, its bias) for w; the samples in half a ball of the inputs with last entry 1
+span too, and d = 1 is enough.
 """
 
 from itertools import product
@@ -24,48 +26,46 @@ from fa_theory.symbolic.derivation import Derivation
 from fa_theory.symbolic.facts import Fact
 from fa_theory.symbolic.proof import Control, Proof
 
-w, alpha, rho = (sp.MatrixSymbol(name, d, 1) for name in ("w", "alpha", "rho"))
-x0, y, dw = (sp.MatrixSymbol(name, d, 1) for name in ("x_0", "y", "dw"))
-b, beta, error, dv = (sp.MatrixSymbol(name, m, 1) for name in ("b", "beta", "e", "dv"))
+w, alpha, dw = (sp.MatrixSymbol(name, d, 1) for name in ("w", "alpha", "dw"))
+b, beta, dv = (sp.MatrixSymbol(name, m, 1) for name in ("b", "beta", "dv"))
+one_side, other_side = sp.MatrixSymbol("X_1", d, d), sp.MatrixSymbol("X_2", d, d)
+one_inverse, other_inverse = sp.MatrixSymbol("X_1^{-1}", d, d), sp.MatrixSymbol("X_2^{-1}", d, d)
+others = sp.MatrixSymbol("R", d, m)
 gamma = sp.Symbol("gamma", positive=True)
 w_squared, b_squared = sp.Symbol("omega", positive=True), sp.Symbol("eta", positive=True)
 multiple = sp.Symbol("c", real=True)
-
-OPEN_SET = (
-    "avoidance and open sets: a kink not contained in finitely many other hyperplanes has points off all of them; a "
-    "bilinear form in (x, e) that vanishes for every e and all x of an open set is zero"
-)
 
 
 def dot(left: sp.MatrixExpr, right: sp.MatrixExpr) -> sp.Expr:
     return sp.Trace(left.T * right)
 
 
-def neuron(x: sp.MatrixExpr) -> sp.Expr:
-    """Return how fast the function would move through neuron i at slope 1, with the sign reversed."""
-    return dot(b, error) * dot(alpha, x) + dot(w, x) * dot(beta, error)
-
-
-def derive(proof: Derivation, other_side: sp.Expr = 1 - gamma, weights: tuple[int, int, int] = (3, -1, -2)) -> Fact:
-    samples = [
-        proof.given("law", slope * neuron(x) + dot(rho, x), "=", 0)
-        for x, slope in ((x0 + y, 1), (x0 - y, other_side), (x0 + 2 * y, 1))
-    ]
-    left = proof.equal(
-        "three samples single neuron i out",
-        gamma * neuron(x0 - y),
-        0,
-        because=list(zip(weights, samples, strict=True)),
-        why="3, -1, -2 cancel all that is linear in x, and neuron i has another slope at x_0 - y",
+def derive(proof: Derivation, slope: sp.Expr = 1 - gamma, across: sp.MatrixExpr = others) -> Fact:
+    own = alpha * b.T + w * beta.T
+    halves = (
+        ("on one side", sp.S.One, others, one_side, one_inverse),
+        ("on the other", slope, across, other_side, other_inverse),
     )
-    alone = proof.times("divided by gamma", 1 / gamma, left)
-    equation = proof.cite(
-        "for every x and e",
+    singled = []
+    for where, steep, rest, samples, inverse in halves:
+        law = proof.given("law", samples * (steep * own + rest), "=", sp.ZeroMatrix(d, m))
+        spans = proof.given("samples", inverse * samples, "=", sp.Identity(d))
+        singled.append(
+            proof.equal(
+                f"{where} of the kink",
+                steep * own + rest,
+                sp.ZeroMatrix(d, m),
+                because=[(inverse, law)],
+                using=[spans],
+                why="the samples are linearly independent",
+            )
+        )
+    equation = proof.equal(
+        "neuron i alone",
         alpha * b.T,
-        "=",
         -w * beta.T,
-        theorem=OPEN_SET,
-        using=[proof.equal("neuron i alone", neuron(x0 - y), 0, because=[alone], why="the same")],
+        because=[(1 / gamma, singled[0]), (-1 / gamma, singled[1])],
+        why="the others are the same on both sides; divided by gamma",
     )
 
     lengths = [
@@ -137,16 +137,19 @@ PROOF = Proof(
         r"$c\,(\frac12 |w|^2 - \langle b, v\rangle)$."
     ),
     assumptions={
-        "law": r"no sample moves the function: this neuron's part, with slope $1$, $1 - \gamma$, $1$ at $x_0 + y$, "
-        r"$x_0 - y$, $x_0 + 2y$ ($x_0$ on its kink and on no other, $y$ small, $w \cdot y > 0$), and a part of all "
-        r"others, linear in $x$ there, add up to zero",
+        "law": (
+            r"no sample with any error moves the function: neither the rows of $X_1$ on one side of the kink, where "
+            r"this neuron has slope $1$, nor the rows of $X_2$ on the other, where it has slope $1 - \gamma$, all of "
+            r"them close to a point that is on no other kink, so that all others take the same part $x \cdot R e$ in it"
+        ),
+        "samples": r"$X_1$ and $X_2$ are invertible: each half of a ball around that point spans the space of inputs",
         "not zero": r"$|w|^2 = \omega > 0$ and $|b|^2 = \eta > 0$",
     },
     source="own",
     derive=derive,
     controls=(
-        Control("no gating: the same slope on both sides", lambda proof: derive(proof, other_side=sp.S.One)),
-        Control("other weights of the samples", lambda proof: derive(proof, weights=(2, -1, -1))),
+        Control("no gating: the same slope on both sides", lambda proof: derive(proof, slope=sp.S.One)),
+        Control("others that change sides too", lambda proof: derive(proof, across=2 * others)),
         Control("d = 1 without bias", lambda: counterexample([[1], [2]], [[1], [1]]), counterexample=True),
         Control("parallel weights", lambda: counterexample([[1, 2], [2, 4]], [[1], [3]]), counterexample=True),
         Control("no feedback", lambda: counterexample([[1, 2], [2, -1]], [[1], [0]]), counterexample=True),

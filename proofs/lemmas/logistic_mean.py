@@ -6,7 +6,7 @@ For the logistic loss l = log(1 + exp(-y f)) the size of its derivative is 1 - e
 import sympy as sp
 
 from fa_theory.proofs.lemmas.exp_order import PROOF as EXP_ORDER
-from fa_theory.proofs.lemmas.exp_order import TANGENT, x, y
+from fa_theory.proofs.lemmas.exp_order import tangent, x, y
 from fa_theory.proofs.notation import N, indexed, j
 from fa_theory.symbolic.derivation import Derivation
 from fa_theory.symbolic.facts import Fact
@@ -23,14 +23,8 @@ def derive(proof: Derivation, share: sp.Expr = 1 / N) -> list[Fact]:
     drive = proof.given("means", S, "=", share * sp.Sum(1 - sp.exp(-losses[j]), (j, 1, N)))
     nonnegative = proof.given("losses", 0, "<=", losses[j])
 
-    tangent = proof.cite(
-        "exp above its tangent at the mean",
-        sp.exp(-L) * (1 + L - losses[j]),
-        "<=",
-        sp.exp(-losses[j]),
-        theorem=TANGENT,
-    )
-    summed = proof.sum_over("summed over the samples", tangent, (j, 1, N))
+    above_tangent = tangent(proof, -L, -losses[j])
+    summed = proof.sum_over("summed over the samples", above_tangent, (j, 1, N))
     above = proof.at_most(
         "at most that of the mean",
         S,
@@ -50,7 +44,7 @@ def derive(proof: Derivation, share: sp.Expr = 1 / N) -> list[Fact]:
         "<=",
         sp.exp(-sp.Sum(losses[j], (j, 1, N))),
         theorem=WEIERSTRASS,
-        using=[least],
+        using=[least, mean],
     )
     below = proof.at_most(
         "at least a share of that of the sum",

@@ -21,9 +21,10 @@ beta, z, f, theta, M, G = (indexed(name) for name in ("beta", "z", "f", "theta",
 g, gamma = indexed("g"), indexed("gamma")
 x0 = sp.Symbol("x_0", real=True)
 
-KINK = (
-    "chain rule at kinks: if z is absolutely continuous and theta a slope of phi at z (any number where phi has a "
-    "kink), then d phi(z)/dt = theta dz/dt almost everywhere, since dz/dt = 0 almost everywhere on {z = 0}"
+DEGREE_ONE = (
+    r"$h = \theta z$, $\theta$ the slope of the activation at $z$ (any number at a kink), and $\dot h = \theta \dot z$ "
+    r"at almost all times: by the chain rule off the kinks, and as $\dot h = \dot z = 0$ almost everywhere on "
+    r"$\{z = 0\}$, so for every solution in Filippov's sense"
 )
 
 
@@ -57,9 +58,7 @@ def derive(proof: Derivation, incoming: sp.Expr = M[i], degree: int = 1) -> list
     ]
     outgoing = proof.given("flow", rate(v[i]), "=", -G[i])
 
-    chain = proof.cite(
-        "how hidden outputs move", rate(h[j, i]), "=", theta[i, j] * rate(z[j, i]), theorem=KINK, using=[active]
-    )
+    chain = proof.given("degree one", rate(h[j, i]), "=", theta[i, j] * rate(z[j, i]))
     inward = proof.differentiated("how preactivations move", preactivation)
     outward = proof.differentiated("how the output moves", output)
     produced = proof.equal(
@@ -112,7 +111,7 @@ PROOF = Proof(
     ),
     assumptions={
         "network": r"$z_i = \langle w_i, x \rangle + x_0 \beta_i$ and $f = \sum_i v_i h_i$ at every sample",
-        "degree one": r"$h = \theta z$, $\theta$ the slope of the activation at $z$ (any number at a kink)",
+        "degree one": DEGREE_ONE,
         "data": r"the samples do not move; $x_0$ is $1$, or $0$ where there are no hidden biases",
         "loss": r"$\dot L = \frac1N \sum_j e_j \dot f_j$: $e_j$ is the derivative of the loss by $f$ at sample $j$",
         "means": r"$g_i = E[e\,\theta_i x]$, $\gamma_i = E[e\,\theta_i x_0]$ and $G_i = E[e\,h_i]$",

@@ -57,10 +57,10 @@ def test_verify_prints_a_row_for_each_statement_and_writes_the_fixed_keys(tmp_pa
     assert applicable == {
         "descent",
         "exponential-decay",
-        "multi-output-decay",
-        "gd-decay",
         "exponential-decay-growth",
         "exponential-decay-patterns",
+        "multi-output-decay",
+        "gd-decay",
     }
     assert written["instance"]["version"] == fa_theory.__version__
 

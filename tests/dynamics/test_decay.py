@@ -161,3 +161,22 @@ def test_rates_out_of_range_are_named(given, message):
     for method in ("flow", "gd", "midpoint"):
         with pytest.raises(ValueError, match=message):
             ft.simulate(network, problem, method=method, weight_decay=given)
+
+
+@pytest.mark.parametrize("options", [{"time": 0.5}, {"method": "gd", "steps": 4}, {"method": "midpoint", "steps": 4}])
+def test_another_array_library_comes_out_as_it_went_in(options):
+    import array_api_strict as xs
+
+    plain, problem = draw_network(5, (2, 3, 1), "leaky_relu:0.2", "adafa:1", biases=True), draw_problem(5, 3, 2, 1)
+    weights, (B,) = [xs.asarray(W) for W in plain.weights], [xs.asarray(M) for M in plain.matrices()]
+    rule = AdaptiveFeedback(1.0, B, weights[1])
+    network = Network(weights, "leaky_relu:0.2", [rule], [xs.asarray(b) for b in plain.biases])
+    strict = Problem(xs.asarray(problem.X), xs.asarray(problem.Y))
+    run, other = (
+        ft.simulate(each, data, points=3, weight_decay=RATES, **options)
+        for each, data in ((network, strict), (plain, problem))
+    )
+    assert isinstance(run.states[-1].weights[0], type(weights[0]))
+    np.testing.assert_allclose(np.asarray(run.states[-1].weights[0]), other.states[-1].weights[0], rtol=1e-9)
+    ends = [np.asarray(each.network_at(-1).matrices()[0]) for each in (run, other)]
+    np.testing.assert_allclose(*ends, rtol=1e-9)

@@ -99,10 +99,11 @@ def test_wrong_proofs_of_the_lemma_fail():
     assert_mutants_fail(
         "lemmas/gated-completeness",
         [
-            ("wrong sign", '"=",\n        -w * beta.T', '"=",\n        w * beta.T'),
-            ("another combination of samples", "(3, -1, -2)", "(2, -1, -1)"),
+            ("wrong sign", "        -w * beta.T,\n", "        w * beta.T,\n"),
+            ("the same slope on both sides", "slope: sp.Expr = 1 - gamma", "slope: sp.Expr = sp.S.One"),
+            ("samples that do not span", "using=[spans]", "using=[]"),
             ("the multiple", "-dot(beta, b) / b_squared", "dot(beta, b) / b_squared"),
-            ("the others not linear", "neuron(x) + dot(rho, x)", "neuron(x) + dot(rho, x) ** 2"),
+            ("others that differ", "across, other_side,", "2 * across, other_side,"),
             ("lengths not given", "using=[factor, *lengths]", "using=[factor]"),
         ],
     )

@@ -2,11 +2,14 @@
 
 import pytest
 import sympy as sp
+from instances import MOVE as ENTRY_MOVE
+from instances import layer, moved
+from instances import value as entry_value
 from matrix_instances import MOVE, assert_fails, assert_holds, rational_matrix, value
 from mutants import assert_mutants_fail
 
 from fa_theory.proofs.matrix_law import PROOF
-from fa_theory.proofs.notation import N, alpha, d, m, n
+from fa_theory.proofs.notation import N, alpha, d, i, m, n
 from fa_theory.symbolic.rates import rate
 
 KAPPA = sp.Rational(3, 2)
@@ -27,7 +30,6 @@ def layer_in_motion(feedback, feedback_rate):
     return tables | {"H": H, "Delta": Delta, "1": sp.ones(2, 1)}, M + MOVE * feedback_rate(V_rate), V
 
 
-MIDDLE = sp.Matrix([0, 1, 0])
 SIZES = {n: 3, d: 2, m: 2, N: 2, alpha: KAPPA}
 
 
@@ -45,9 +47,8 @@ def sign(V):
         (0, "B", lambda _: rational_matrix(6, 3, 2), fixed),
         (1, "B", lambda V: V.T, lambda V_rate: V_rate.T),
         (3, "S", sign, fixed),
-        (4, "S", sign, fixed),
     ],
-    ids=["FA", "backprop", "sign-FA", "sign-FA diagonal"],
+    ids=["FA", "backprop", "sign-FA"],
 )
 def test_the_law_holds_at_an_instance_of_its_rule_only(conclusion, name, feedback, feedback_rate):
     fact = PROOF.theorem().conclusions[conclusion]
@@ -57,8 +58,25 @@ def test_the_law_holds_at_an_instance_of_its_rule_only(conclusion, name, feedbac
         (lambda _: rational_matrix(8, 3, 2), fixed, assert_fails),
     ):
         tables, M, V = layer_in_motion(moving, motion)
-        size = sum(sp.sign(V[row, 1]) * tables["V"][row, 1] for row in range(2))
-        judge(fact, SIZES, tables | {name: M if judge is assert_holds else feedback(V), "u": MIDDLE, "ell": size})
+        judge(fact, SIZES, tables | {name: M if judge is assert_holds else feedback(V)})
+
+
+def test_the_diagonal_of_sign_fa_does_not_move_at_an_instance():
+    """A layer worked out by loops; its activation is leaky ReLU, of degree 1 as a linear one is."""
+    diagonal = PROOF.theorem().conclusions[4].claim
+    assert str(diagonal.rhs) == "2*C^sign[i]"
+    for feedback, kept in (
+        (None, False),
+        (lambda v: [[sp.sign(each) for each in row] for row in zip(*v, strict=True)], True),
+    ):
+        net = layer(20, 1, feedback)
+        tables = {
+            "w": moved(net.w, net.F, -ENTRY_MOVE),
+            "beta": moved(net.tables["beta"], net.tables["F^b"], -ENTRY_MOVE),
+            "v": moved(net.v, net.G, -ENTRY_MOVE),
+        }
+        for neuron in (1, 2):
+            assert (entry_value(rate(diagonal.lhs), net.sizes | {i: neuron}, tables) == 0) == kept
 
 
 def test_adafa_keeps_its_law_and_not_that_of_fa():
@@ -84,6 +102,9 @@ def test_wrong_proofs_fail():
             ),
             ("adaFA twice as fast", '"=", kappa * rate(V).T', '"=", 2 * kappa * rate(V).T'),
             ("backprop with another law", "rate(incoming() - V.T * V)", "rate(incoming() - 2 * V.T * V)"),
+            ("the law of another rule", "SIGN_LAW = 7", "SIGN_LAW = 3"),
+            ("the diagonal of another degree", "{p: sp.S.One}", "{p: sp.Integer(2)}"),
+            ("half the diagonal", "because=[(2, law)]", "because=[law]"),
             ("signs that may change", 'flow(proof, "sign-FA", S), constant]', 'flow(proof, "sign-FA", S)]'),
         ],
     )

@@ -27,7 +27,7 @@ def test_the_end_to_end_map_is_as_stated():
 
 def test_from_the_row_space_it_is_the_least_of_all_that_fit():
     tables = limit(rational_matrix(6, 2, 2) * rational_matrix(1, 2, 3))
-    _, from_row_space, spread, least = PROOF.theorem().conclusions
+    _, from_row_space, spread, least, only = PROOF.theorem().conclusions
     assert_holds(from_row_space, SIZES, tables)
     X, end = tables["X"], tables["A"] * tables["W_inf"]
     null = X.nullspace()[0]
@@ -37,6 +37,7 @@ def test_from_the_row_space_it_is_the_least_of_all_that_fit():
         sides = [value(side, SIZES, tables | {"G": other}) for side in (least.claim.lhs, least.claim.rhs)]
         assert sides[0] < sides[1] if other != end else sides[0] == sides[1]
         assert sides[1] == sum(entry**2 for entry in other)
+        (assert_holds if sides[1] <= sides[0] else assert_fails)(only, SIZES, tables | {"G": other})
 
 
 def test_wrong_proofs_fail():
@@ -54,5 +55,13 @@ def test_wrong_proofs_fail():
             ),
             ("dropped square", "squared(A * Winf) + squared(Gap)", "squared(A * Winf)"),
             ("the limit not taken", "(A, limit), (A, started)", "(A, started)"),
+            ("a limit that moves", '"limit", rate(Winf), "=", sp.ZeroMatrix(n, d)', '"limit", rate(Winf), "=", Winf'),
+            ("weights that come near once only", '(k**2 + 1) * distance(tau[k]), "<=", 1', 'distance(tau[k]), "<=", 1'),
+            ("another map may be larger", '"as small", squared(G), "<=",', '"as small", squared(G) / 2, "<=",'),
+            (
+                "the projection law not used",
+                'proof.differentiated("its rate", ahead), law]',
+                'proof.differentiated("its rate", ahead)]',
+            ),
         ],
     )

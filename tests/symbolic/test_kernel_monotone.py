@@ -4,7 +4,8 @@ import pytest
 import sympy as sp
 
 from fa_theory.proofs.notation import i, indexed, k, t
-from fa_theory.symbolic.derivation import MONOTONE, Derivation, StepFailed
+from fa_theory.symbolic.derivation import MONOTONE, Derivation
+from fa_theory.symbolic.inference import StepFailed
 from fa_theory.symbolic.rates import rate
 
 w, start = indexed("w"), indexed("w_0")

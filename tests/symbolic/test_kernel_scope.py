@@ -4,8 +4,9 @@ import pytest
 import sympy as sp
 
 from fa_theory.proofs.notation import N, d, h, i, indexed, j, k, m, n, t, v, w
-from fa_theory.symbolic.derivation import Derivation, StepFailed
+from fa_theory.symbolic.derivation import Derivation
 from fa_theory.symbolic.equality import equal
+from fa_theory.symbolic.inference import StepFailed
 from fa_theory.symbolic.proof import Proof
 from fa_theory.symbolic.rates import rate
 

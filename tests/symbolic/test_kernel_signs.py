@@ -4,7 +4,8 @@ import pytest
 import sympy as sp
 
 from fa_theory.proofs.notation import N, d, i, indexed, m, n, t, x
-from fa_theory.symbolic.derivation import Derivation, StepFailed
+from fa_theory.symbolic.derivation import Derivation
+from fa_theory.symbolic.inference import StepFailed
 from fa_theory.symbolic.proof import Proof
 
 real, other = sp.symbols("s u", real=True)

@@ -10,9 +10,12 @@ from fa_theory.proofs.lemmas.gronwall import PROOF as GRONWALL
 from fa_theory.proofs.lemmas.gronwall import rate as gronwall_rate
 from fa_theory.proofs.lemmas.gronwall import y as gronwall_y
 from fa_theory.proofs.notation import N, d, i, indexed, j, k, m, n, t, v, w, x
-from fa_theory.symbolic.derivation import Derivation, StepFailed
+from fa_theory.symbolic.derivation import Derivation
+from fa_theory.symbolic.equality import equal
+from fa_theory.symbolic.inference import StepFailed
 from fa_theory.symbolic.proof import Proof
 from fa_theory.symbolic.rates import rate
+from fa_theory.symbolic.substitution import substitute
 
 A, W = sp.MatrixSymbol("A", n, n), sp.MatrixSymbol("W", n, d)
 s, u, c = sp.symbols("s u c", real=True)
@@ -159,6 +162,8 @@ def test_nothing_is_captured(proof):
     named = lemma(lambda each: each.given("k", x[j], "=", v[j]), "k")
     fact = proof.apply(named, {x: lambda row: sp.Sum(w[row, k], (k, 1, d))}, {"k": rows})
     assert not fact.at({j: k}).claim.lhs.has(w[k, k])
+    at_k = substitute(x[k], {x: lambda row: sp.Sum(w[row, k], (k, 1, d))})
+    assert equal(at_k, sp.Sum(w[k, j], (j, 1, d)))
 
 
 # what is defined, and what stays constant ---------------------------------------------------------------------------
@@ -350,3 +355,10 @@ def test_values_only_for_what_stands_for_any(proof):
         square.at({n: m})
     with pytest.raises(REFUSED):
         proof.given("a", s, "<=", u, schematic=[s]).at({s: u}, schematic=[u])
+
+
+def test_equations_that_rewrite_each_other_are_told_of(proof):
+    there = proof.given("a", v[i], "=", sp.Sum(w[i, k] * x[k], (k, 1, d)))
+    back = proof.given("a", x[k], "=", sp.Sum(w[i, k] * v[i], (i, 1, n)))
+    with pytest.raises(RecursionError, match="without end"):
+        proof.equal("x", sp.Sum(x[k], (k, 1, d)) ** 2, 1, using=[there, back])

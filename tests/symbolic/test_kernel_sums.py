@@ -4,8 +4,10 @@ import pytest
 import sympy as sp
 
 from fa_theory.proofs.notation import N, d, i, j, n, w, x
-from fa_theory.symbolic.derivation import Derivation, StepFailed
+from fa_theory.symbolic.derivation import Derivation
 from fa_theory.symbolic.equality import equal, is_nonnegative
+from fa_theory.symbolic.inference import StepFailed
+from fa_theory.symbolic.rates import rate
 from fa_theory.symbolic.sums import canonical
 
 widths = sp.IndexedBase("n", integer=True, positive=True)
@@ -71,3 +73,13 @@ def test_powers_of_what_may_vanish_have_no_sign():
     assert is_nonnegative(positive**-3)
     assert not is_nonnegative(1 / squares)
     assert not is_nonnegative(real**-2)
+
+
+def test_an_equation_for_a_quantity_leaves_its_rate_to_the_equation_for_the_rate():
+    derivation = Derivation({"a": "any"})
+    value = derivation.given("a", w[i], "=", sp.exp(-x[i]))
+    moved = derivation.differentiated("moved", value)
+    claimed = -sp.exp(-x[i]) * rate(x[i])
+    assert derivation.equal("chain rule", rate(w[i]), claimed, using=[moved, value]).claim.rhs == claimed
+    with pytest.raises(StepFailed, match="not shown"):
+        derivation.equal("chain rule", rate(w[i]), -claimed, using=[moved, value])

@@ -137,6 +137,8 @@ def test_each_bound_law_and_alignment_has_its_two_files(folder):
     assert stems == {
         "petals-linear--descent",
         "petals-linear--exponential-decay",
+        "petals-linear--exponential-decay-growth",
+        "petals-linear--exponential-decay-patterns",
         "petals-linear--multi-output-decay",
         "petals-linear--law-drift",
         "petals-linear--alignment",

@@ -1,0 +1,113 @@
+"""What an enclosed bound is: assumptions decided, and constants and curve as balls around their exact values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from flint import arb, fmpq
+
+from fa_theory.bounds import Assumption, Bound
+from fa_theory.bounds.bound import Host
+from fa_theory.rigour.balls import (
+    Ball,
+    Rational,
+    at_rising_precision,
+    enclose,
+    float_of_sign,
+    lower_float,
+    rational,
+    require_accuracy,
+    upper_float,
+)
+
+
+@dataclass(frozen=True)
+class EnclosedBound:
+    """A bound computed in balls from the exact values of the start and the data.
+
+    Attributes
+    ----------
+    id : str
+        The statement's id.
+    quantity : str
+        ``"loss"`` or ``"excess_loss"``.
+    assumptions : tuple of Assumption
+        Decided exactly or by certain comparisons; `holds` is None only where the limit of precision left it open.
+    constants : callable
+        () -> the constants by name, balls at the working precision.
+    curve : callable
+        A time as a rational (for gd-decay, the number of steps) -> the bound, a ball at the working precision.
+    floor : rational
+        The smallest loss that a linear map reaches on the data, subtracted for ``"excess_loss"``.
+    method : str
+        ``"flow"`` or ``"gd"``: the runs that the bound is about.
+    witness : dict
+        The numbers, floats or sequences of floats, that were chosen and on which the bound rests.
+    """
+
+    id: str
+    quantity: str
+    assumptions: tuple[Assumption, ...]
+    constants: Callable[[], dict[str, Ball]]
+    curve: Callable[[Rational], Ball]
+    floor: Rational
+    method: str = "flow"
+    witness: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def applicable(self) -> bool:
+        """Whether all assumptions hold."""
+        return all(each.holds is True for each in self.assumptions)
+
+    def enclosed_constants(self) -> dict[str, Ball]:
+        """Return the constants, each to `balls.ACCURACY` bits."""
+
+        def accurate() -> dict[str, Ball]:
+            constants = self.constants()
+            require_accuracy(tuple(constants.values()))
+            return constants
+
+        return at_rising_precision(f"the constants of {self.id}", accurate)
+
+    def values(self, at: tuple[Rational, ...]) -> tuple[Ball, ...]:
+        """Return the bound at times (steps for gd-decay), each to `balls.ACCURACY` bits."""
+        return tuple(enclose(f"{self.id} at {float_of_sign(t):.6g}", partial(self._value, t))[0] for t in at)
+
+    def _value(self, at: Rational) -> tuple[Ball]:
+        return (self.curve(at),)
+
+    def as_bound(self, float_bound: Bound) -> Bound:
+        """Return the float bound of the same statement with assumptions, constants and curve from the enclosures.
+
+        The curve is rounded up and the rate down: a guaranteed upper bound on the bound itself.
+        """
+        if not self.applicable:
+            return replace(float_bound, assumptions=self.assumptions)
+        constants = self.enclosed_constants()
+        step_size = rational(self.witness["step_size"]) if self.method == "gd" else None
+
+        def curve(times: Host) -> Host:
+            places = [rational(t) for t in times.tolist()]
+            if step_size is not None:
+                # recorded times are multiples of the step size, rounded
+                places = [fmpq((t / step_size * (1 + fmpq(1, 2**50))).floor()) for t in places]
+            return np.asarray([upper_float(value) for value in self.values(tuple(places))])
+
+        rate = constants.get("rate")
+        nearest = {name: float(value.mid()) for name, value in constants.items()}
+        return replace(
+            float_bound,
+            quantity=self.quantity,
+            assumptions=self.assumptions,
+            curve=curve,
+            rate=float_bound.rate if rate is None else lower_float(rate),
+            floor=lower_float(arb(self.floor)),
+            rounding=0.0,
+            constants=float_bound.constants
+            | {name: number for name, number in nearest.items() if math.isfinite(number)},
+        )
