@@ -7,11 +7,13 @@
 #   make coverage                      the test suite again; at least 95 % of branches covered, nothing skipped without cause
 #   make test-lowest                   the test suite on the lowest supported versions of the dependencies
 #   make bench                         benchmarks
+#   make tightness [TIGHTNESS_ARGS='--instances 20']   how tight the bounds are, on the benchmark set: docs-tightness.md
 #   make docs                          reference pages in .build/docs
 #   make clean                         remove everything made here
 PYTHON ?= python3
 PYTEST_ARGS ?=
 VERIFY_ARGS ?= --report report
+TIGHTNESS_ARGS ?= --out docs-tightness.md
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,7 +22,7 @@ PACKAGING := setup.cfg pyproject.toml
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help verify test prove ledger lint coverage test-lowest bench docs clean
+.PHONY: help verify test prove ledger lint coverage test-lowest bench tightness docs clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -78,6 +80,9 @@ test-lowest: $(LOWEST)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/benchmarks -n 0 -o 'python_files=bench_*.py' $(PYTEST_ARGS)
+
+tightness: $(VENV)/.runtime
+	$(BIN)/python tests/benchmarks/bench_tightness.py $(TIGHTNESS_ARGS)
 
 docs: $(VENV)/.dev
 	$(BIN)/pdoc --math --docformat numpy --output-directory .build/docs fa_theory

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fa_theory import bounds, laws
     from fa_theory.dynamics import Trajectory, simulate
+    from fa_theory.falsification import Search, falsify
     from fa_theory.model import Network, Problem, initialise
     from fa_theory.statements import cite
     from fa_theory.verification import Report, verify
@@ -24,10 +25,12 @@ __all__ = [
     "Network",
     "Problem",
     "Report",
+    "Search",
     "Trajectory",
     "__version__",
     "bounds",
     "cite",
+    "falsify",
     "initialise",
     "laws",
     "simulate",
@@ -40,6 +43,8 @@ _HOMES = {
     "initialise": "model",
     "Trajectory": "dynamics",
     "simulate": "dynamics",
+    "Search": "falsification",
+    "falsify": "falsification",
     "Report": "verification",
     "verify": "verification",
     "cite": "statements",

@@ -1,6 +1,6 @@
 """Bounds on the loss, one file for each statement, computed from the start and the data alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from fa_theory.bounds.bound import Assumption, Bound
 from fa_theory.bounds.descent import descent
@@ -67,6 +67,37 @@ def all_bounds(
     return tuple(calculate(network, problem, **options.get(calculate, {})) for calculate in BOUNDS)
 
 
+def sharpest_first(bounds: Iterable[Bound], time: float, method: str = "flow") -> list[Bound]:
+    """Return bounds with those that hold of such a run first, from the smallest to the largest at that time.
+
+    Bounds on the loss and on the excess loss are compared as bounds on the loss.
+
+    Parameters
+    ----------
+    bounds : iterable of Bound
+        Bounds of one instance.
+    time : float
+        The end of the run, >= 0.
+    method : {"flow", "gd"}
+        The method of the run.
+    """
+
+    def place(bound: Bound) -> tuple[bool, bool, float]:
+        value = float(bound([time])[0]) + bound.floor if bound.applicable else 0.0
+        return not bound.applicable, bound.method != method, value
+
+    return sorted(bounds, key=place)
+
+
+def sharpest(bounds: Iterable[Bound], time: float, method: str = "flow") -> tuple[str, ...]:
+    """Return the id of the smallest bound at that time for each quantity (loss, excess loss) of such a run."""
+    first: dict[str, str] = {}
+    for bound in sharpest_first(bounds, time, method):
+        if bound.applicable and bound.method == method:
+            first.setdefault(bound.quantity, bound.id)
+    return tuple(first.values())
+
+
 __all__ = [
     "BOUNDS",
     "Assumption",
@@ -88,4 +119,6 @@ __all__ = [
     "multi_output_decay_projection",
     "separable_decay",
     "separable_decay_two_sided",
+    "sharpest",
+    "sharpest_first",
 ]

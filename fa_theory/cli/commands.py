@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from fa_theory import __version__
-from fa_theory.bounds import all_bounds
+from fa_theory.bounds import all_bounds, sharpest, sharpest_first
 from fa_theory.cli.check import check
 from fa_theory.cli.discover import discover_command
+from fa_theory.cli.falsify import falsify
 from fa_theory.cli.options import InstanceOptions, make_instance, with_instance_options
 from fa_theory.cli.output import JsonFile, check_writable, console_for_tables, write_json
 from fa_theory.cli.prove import prove
@@ -170,10 +171,12 @@ def bound(
 
         computed = enclosed_bounds(instance.network, instance.problem, computed, step_size)
     decay = decay_rates(run.get("weight_decay", 0.0), instance.network.depth)
-    bounds = [without_decay(each, decay) for each in computed]
-    table.print_bounds(console_for_tables(), bounds, times[-1])
+    method = "flow" if step_size is None else "gd"
+    bounds = sharpest_first((without_decay(each, decay) for each in computed), times[-1], method)
+    best = sharpest(bounds, times[-1], method)
+    table.print_bounds(console_for_tables(), bounds, times[-1], best)
     if json_file is not None:
-        rows = [bound_json(each, times) for each in bounds]
+        rows = [bound_json(each, times) | {"sharpest": each.id in best} for each in bounds]
         write_json(json_file, {"instance": describe(instance), "bounds": rows})
 
 
@@ -191,6 +194,7 @@ def theorems(*, json_file: JsonFile = None) -> None:
 
 
 app.command()(prove)
+app.command()(falsify)
 app.command()(check)
 app.command(name="discover")(discover_command)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def write_certificate(path: str | os.PathLike[str], report: Report) -> None:
     verdicts = {verdict.id: verdict for verdict in report.verdicts}
     certificate = {
         "format": FORMAT,
-        "version": _version(),
+        "version": version("fa_theory"),
         "instance": _instance(Path(path), network, problem, report, run),
         "t": [_hex(float(place.p) / float(place.q)) if flow else int(place.p) for place in run.places],
         "observed": {name: list(map(_ends, values)) for name, values in losses.items() if name in wanted},
@@ -57,12 +58,6 @@ def write_certificate(path: str | os.PathLike[str], report: Report) -> None:
     }
     with replacing(path) as stream:
         stream.write(json.dumps(certificate, indent=1, allow_nan=False).encode())
-
-
-def _version() -> str:
-    from fa_theory import __version__
-
-    return __version__
 
 
 def _check_certifiable(network: Network, problem: Problem, method: str) -> None:

@@ -40,7 +40,7 @@ class LawDrift(NamedTuple):
     drift : array, (P,)
         The largest change since the start over all entries, at each recorded time.
     tolerance : array, (P,)
-        The largest error estimate up to that time, plus rounding.
+        The largest error estimate up to the next recorded time, plus rounding.
     size : float
         The size of the terms that the quantity adds up, for a relative reading.
     """
@@ -53,6 +53,12 @@ class LawDrift(NamedTuple):
 def joined(parts: tuple[Any, ...]) -> Host:
     """Return all entries of several arrays as one vector."""
     return np.concatenate([to_numpy(part).ravel() for part in parts])
+
+
+def up_to_next(uncertainty: Host) -> Host:
+    """Return the largest uncertainty up to the next recorded time, (P,): two runs that drift apart cross on the way."""
+    largest = np.maximum.accumulate(uncertainty)
+    return np.append(largest[1:], largest[-1:])
 
 
 def law_drift(
@@ -80,7 +86,7 @@ def law_drift(
     drift = np.zeros(count)
     for start, end in segments or [(0, count)]:
         drift[start:end] = np.max(abs(values[start:end] - values[start]), axis=1, initial=0.0)
-    largest = np.maximum.accumulate(np.max(uncertainty, axis=1, initial=0.0))
+    largest = up_to_next(np.max(uncertainty, axis=1, initial=0.0))
     if segments:
         largest = 2 * largest
     return LawDrift(drift, largest + trajectory.rounding * size, size)

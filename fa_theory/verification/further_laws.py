@@ -29,6 +29,7 @@ from fa_theory.verification.conserved import (
     law_drift,
     matrix_law_drift,
     neuron_law_drift,
+    up_to_next,
 )
 from fa_theory.verification.verdict import Verdict, first_failure, no_weight_decay, not_applicable, yes_or_no
 
@@ -129,7 +130,7 @@ def matched_decay_drift(trajectory: Trajectory) -> LawDrift:
     still = neuron_law_drift(trajectory)
     values, uncertainty = trajectory.along(lambda network: joined(matched_laws(network, rates)))
     expected = np.stack([joined(matched_decay(start, rates, float(t))) for t in trajectory.t])
-    largest = np.maximum.accumulate(np.max(uncertainty, axis=1, initial=0.0))
+    largest = up_to_next(np.max(uncertainty, axis=1, initial=0.0))
     drift = np.max(abs(values - expected), axis=1, initial=0.0)
     return LawDrift(drift, largest + trajectory.rounding * still.size, still.size)
 

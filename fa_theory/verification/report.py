@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -186,8 +187,6 @@ def verify(
 
 def describe(instance: Instance) -> dict[str, Any]:
     """Return JSON values that record the instance: sizes, names, options, precision and version."""
-    from fa_theory import __version__
-
     network, problem = instance.network, instance.problem
     return {
         "name": instance.name,
@@ -200,7 +199,7 @@ def describe(instance: Instance) -> dict[str, Any]:
         "loss": problem.loss.name,
         "run": instance.run,
         "precision": str(problem.X.dtype),
-        "version": __version__,
+        "version": version("fa_theory"),
     }
 
 

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from fa_theory.bounds import Bound
 from fa_theory.dynamics import OUTCOMES, Trajectory
+from fa_theory.falsification import Search
 from fa_theory.ledger import proof_evidence
 from fa_theory.statements import STATEMENTS
 from fa_theory.verification import Report
@@ -92,8 +93,11 @@ def print_trajectory(console: Console, trajectory: Trajectory, rows: int = 11) -
         console.print("The flow is not unique: at an event marked unique = false it could have gone on in another way.")
 
 
-def print_bounds(console: Console, bounds: Sequence[Bound], end: float) -> None:
-    """Print one row for each bound: whether it applies, its rate, its value at the start and the end."""
+def print_bounds(console: Console, bounds: Sequence[Bound], end: float, sharpest: Sequence[str] = ()) -> None:
+    """Print one row for each bound: whether it applies, its rate, its value at the start and the end.
+
+    Those whose ids are in `sharpest` are said to be so.
+    """
     table = _table("bound", "applies", "rate", "on", "at t = 0", f"at t = {end:g}", "what fails, or is promised")
     for bound in bounds:
         first, last = bound([0.0, end]) if bound.applicable else (None, None)
@@ -102,6 +106,8 @@ def print_bounds(console: Console, bounds: Sequence[Bound], end: float) -> None:
             note = f"loss {bound.epsilon:.4g} by t = {_number(bound.time)}"
         if bound.applicable and bound.step_size is not None:
             note = f"step size at most {bound.step_size:.4g}"
+        if bound.id in sharpest:
+            note = f"sharpest on the {bound.quantity.replace('_', ' ')} at t = {end:g}" + (f"; {note}" if note else "")
         table.add_row(
             bound.id,
             "yes" if bound.applicable else "undecided" if bound.undecided else "no",
@@ -167,3 +173,24 @@ def _print_list(console: Console, heading: str, entries: Sequence[str]) -> None:
     console.print(f"{heading}:" + (" none" if not entries else ""))
     for entry in entries:
         console.print("  " + entry.replace("[", r"\["), highlight=False)
+
+
+def print_search(console: Console, search: Search, droppable: Sequence[str]) -> None:
+    """Print what a search for a counterexample found: verdict, smallest slack, instances, and on which one."""
+    table = _table("statement", "without", "counterexample", "smallest slack", "instances", "detail")
+    table.add_row(
+        search.statement,
+        search.dropped or "-",
+        "[bold red]found[/]" if search.refuted else "[green]none found[/]",
+        _number(search.slack),
+        f"{search.tried} tried, {search.admissible} admissible",
+        search.detail.replace("[", r"\["),
+    )
+    console.print(table)
+    console.print(f"slack: {search.unit}; ended by: {search.stopped}, after {search.seconds:.1f} s, seed {search.seed}")
+    if search.doubtful:
+        console.print(f"{search.doubtful} seeming counterexamples vanished at a hundredth of the integrator's error")
+    if search.stopped == "time":
+        console.print("a search that time ends is not reproducible; --evaluations alone makes it so")
+    if droppable and search.dropped is None:
+        console.print(f"assumptions that can be dropped: {', '.join(map(repr, droppable))}")

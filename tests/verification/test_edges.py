@@ -5,7 +5,7 @@ import pytest
 
 import fa_theory as ft
 from fa_theory.cli import main
-from fa_theory.model import initialise, save_state
+from fa_theory.model import AdaptiveFeedback, initialise, save_state
 
 
 def small(rule="fa", widths=(2, 3, 1), activation="linear"):
@@ -113,3 +113,26 @@ def test_a_flow_that_is_not_unique_says_so(tmp_path, capsys):
     assert not report.trajectory.unique
     assert "not unique" in report.verdict("neuron-law").detail
     assert report.verdict("neuron-law").verdict == "holds"
+
+
+def test_two_runs_that_cross_do_not_refute_a_law():
+    # found by `fa-theory falsify neuron-law --seed 1`: at the second recorded time the run and the looser run that
+    # estimates its error agree by chance, while both are off by fifteen times as much
+    W2 = np.array([[1.193733133659398, -0.6843151684702629], [2.1483526540746665, 0.7824894281082321]])
+    B2 = np.array([[-1.2044278342639083, 1.2119869930025233], [-0.23057743736730427, 1.5704119008586768]])
+    network = ft.Network(
+        [np.array([[-0.5964693117649338], [2.4429895091448772]]), W2], "relu", [AdaptiveFeedback(2.0, B2, W2)]
+    )
+    problem = ft.Problem(
+        [[-1.3247347862847754], [-0.9190646941356406], [-0.08343218783701736]],
+        [
+            [-0.16827198928891543, -0.13261792473472],
+            [0.21566507836448615, 0.24209205867155187],
+            [-0.19342907661010128, -0.03291850227063795],
+        ],
+    )
+    run = {"time": 0.32971769650143706, "points": 9}
+    loose = ft.verify(network, problem, accuracy=1e-7, **run).verdict("neuron-law")
+    tight = ft.verify(network, problem, accuracy=1e-9, **run).verdict("neuron-law")
+    assert loose.verdict != "refuted"
+    assert tight.verdict == "holds"
