@@ -183,7 +183,7 @@ def derive(proof: Derivation, drift: int = 1, outgoing: sp.MatrixExpr = W) -> li
         "<=",
         (low + high) * sp.Trace(x.T * M * x) - low * high * square(x),
         theorem=COMMUTE,
-        using=[bounded_below, bounded_above],
+        using=[bounded_below, bounded_above, at_least, at_most],
     )
     slow = proof.given("factor", (1 - eta * low) ** 2, "<=", factor)
     fast = proof.given("factor", (1 - eta * high) ** 2, "<=", factor)

@@ -14,7 +14,6 @@ is at least some epsilon_0; the last conclusion of hitting-time, with that for e
 
 import sympy as sp
 
-from fa_theory.proofs.hitting_time import Q, total
 from fa_theory.proofs.lemmas.alignment_drive import PROOF as ALIGNMENT_DRIVE
 from fa_theory.proofs.lemmas.alignment_drive import L, S, power, tau
 from fa_theory.proofs.lemmas.exp_order import PROOF as EXP_ORDER
@@ -30,7 +29,7 @@ from fa_theory.symbolic.facts import Fact
 from fa_theory.symbolic.proof import Control, Proof
 from fa_theory.symbolic.rates import rate
 
-J = sp.Function("J", real=True)
+J, Q, total = (sp.Function(name, real=True) for name in ("J", "Q", "I"))
 T, E = sp.Symbol("T", real=True), sp.Symbol("E", positive=True)
 eps, eps_1, eps_0 = sp.symbols("epsilon epsilon_1 epsilon_0", positive=True)
 

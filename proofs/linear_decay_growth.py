@@ -219,6 +219,7 @@ def derive(proof: Derivation, half: sp.Expr = sp.S.Half, kept: int = 1) -> list[
         "<=",
         square((K + drive(t) * sp.Identity(d)) * xi) * square(W.T * b),
         theorem=CAUCHY,
+        universal=True,
     )
     seen_size = proof.at_most(
         "|p| <= |b| z", square(W.T * b), beta**2 * z**2, because=[(beta**2, small), (-(beta**2), sized)]
