@@ -176,8 +176,8 @@ def bound(
     best = sharpest(bounds, times[-1], method)
     table.print_bounds(console_for_tables(), bounds, times[-1], best)
     if json_file is not None:
-        rows = [bound_json(each, times) | {"sharpest": each.id in best} for each in bounds]
-        write_json(json_file, {"instance": describe(instance), "bounds": rows})
+        rows = [bound_json(each, times) for each in bounds]
+        write_json(json_file, {"instance": describe(instance), "bounds": rows, "sharpest": list(best)})
 
 
 @app.command()
