@@ -146,7 +146,7 @@ def counterexample_null_space() -> sp.Basic:
 
 PROOF = Proof(
     id="dfa-law",
-    title="Laws of direct feedback alignment",
+    title="Laws of direct feedback",
     statement=(
         r"DFA, $\delta_l = (B_l e) \odot \varphi'(z_l)$. Its last hidden layer is FA: "
         r"$\frac12 (|w_i|^2 + \beta_i^2) - p \langle b_i, v_i \rangle$ is constant. In a linear network, if the null "

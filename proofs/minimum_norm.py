@@ -186,7 +186,7 @@ def counterexample_not_fitted() -> sp.Basic:
 
 PROOF = Proof(
     id="minimum-norm",
-    title="Minimum-norm solution",
+    title="Minimum-norm limit",
     statement=(
         r"In a linear network of any depth, without biases, under any rule without weight decay, with squared loss: "
         r"if $L \to 0$ and the weights converge, the end-to-end map tends to "

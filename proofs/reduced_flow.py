@@ -109,7 +109,7 @@ def counterexample_gated() -> sp.Basic:
 
 PROOF = Proof(
     id="reduced-flow",
-    title="Reduced flow",
+    title="The flow in d variables",
     statement=(
         r"Two-layer linear FA with scalar output, any width $n$, loss and data: with $u(0) = 0$ and "
         r"$\dot u = -\frac1N \sum_j e_j x_j$, the flow is $W_1(t) = W_1(0) + b\,u^T$, "
