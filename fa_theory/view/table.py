@@ -45,11 +45,27 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
 
 
+_ROOM_FOR_NOTES = 120
+"""Columns of a terminal from which on notes stand in the table; below, they follow it."""
+
+
+def _print_with_notes(console: Console, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table whose last column holds notes; where the terminal is too narrow, print them below it."""
+    beside = console.width >= _ROOM_FOR_NOTES
+    table = _table(*(headers if beside else headers[:-1]))
+    for row in rows:
+        table.add_row(*(row if beside else row[:-1]))
+    console.print(table)
+    if not beside:
+        for name, *_, note in rows:
+            if note != "-":
+                console.print(f"{name}: {note}", highlight=False)
+
+
 def print_verdicts(console: Console, rows: Iterable[_Row]) -> None:
     """Print one row for each statement: id, verdict, whether it is proved for every size, evidence, margin, detail."""
-    table = _table("statement", "verdict", "proof", "evidence", "margin", "detail")
-    for row in rows:
-        table.add_row(
+    cells = [
+        (
             row.id,
             f"[{_STYLES[row.verdict]}]{row.verdict.replace('_', ' ')}[/]",
             proof_evidence(row.id) or "-",
@@ -57,7 +73,9 @@ def print_verdicts(console: Console, rows: Iterable[_Row]) -> None:
             _number(row.margin),
             row.detail.replace("[", r"\["),
         )
-    console.print(table)
+        for row in rows
+    ]
+    _print_with_notes(console, ("statement", "verdict", "proof", "evidence", "margin", "detail"), cells)
 
 
 def print_runs(console: Console, reports: Sequence[Report]) -> None:
@@ -98,7 +116,7 @@ def print_bounds(console: Console, bounds: Sequence[Bound], end: float, sharpest
 
     Those whose ids are in `sharpest` are said to be so.
     """
-    table = _table("bound", "applies", "rate", "on", "at t = 0", f"at t = {end:g}", "what fails, or is promised")
+    rows = []
     for bound in bounds:
         first, last = bound([0.0, end]) if bound.applicable else (None, None)
         note = "; ".join(f"{each.name} (margin {each.margin:.3g})" for each in bound.failed)
@@ -108,7 +126,7 @@ def print_bounds(console: Console, bounds: Sequence[Bound], end: float, sharpest
             note = f"step size at most {bound.step_size:.4g}"
         if bound.id in sharpest:
             note = f"sharpest on the {bound.quantity.replace('_', ' ')} at t = {end:g}" + (f"; {note}" if note else "")
-        table.add_row(
+        cells = (
             bound.id,
             "yes" if bound.applicable else "undecided" if bound.undecided else "no",
             _number(bound.rate if bound.applicable else None),
@@ -117,7 +135,9 @@ def print_bounds(console: Console, bounds: Sequence[Bound], end: float, sharpest
             _number(last),
             note.replace("[", r"\[") or "-",
         )
-    console.print(table)
+        rows.append(cells)
+    headers = ("bound", "applies", "rate", "on", "at t = 0", f"at t = {end:g}", "what fails, or is promised")
+    _print_with_notes(console, headers, rows)
 
 
 def print_statements(console: Console) -> None:
@@ -152,18 +172,13 @@ class _CheckedProof(Protocol):
 
 def print_proofs(console: Console, checked: Sequence[_CheckedProof]) -> None:
     """Print one row for each proof, then what is left by hand and which textbook theorems are taken as they are."""
-    table = _table("proof", "status", "steps", "controls", "seconds", "evidence")
+    rows = []
     for each in checked:
         style = "green" if each.status == "proved" else "bold red"
-        table.add_row(
-            each.id,
-            f"[{style}]{each.status}[/]",
-            str(each.steps),
-            str(each.controls),
-            f"{each.seconds:.1f}",
-            (each.failure or each.evidence).replace("[", r"\["),
-        )
-    console.print(table)
+        numbers = (str(each.steps), str(each.controls), f"{each.seconds:.1f}")
+        evidence = (each.failure or each.evidence).replace("[", r"\[")
+        rows.append((each.id, f"[{style}]{each.status}[/]", *numbers, evidence))
+    _print_with_notes(console, ("proof", "status", "steps", "controls", "seconds", "evidence"), rows)
     by_hand = [f"{each.id}: {name}" for each in checked for name in each.by_hand]
     _print_list(console, "left by hand", by_hand)
     _print_list(console, "textbook theorems used", sorted({name for each in checked for name in each.cites}))
