@@ -253,8 +253,8 @@ PROOF = Proof(
         r"$s = \sum_i c_i > 0$, $\rho = a^2 \gamma^2 s$. Exponential loss: $L(t) \le L(0) / (1 + \rho L(0) t)$. "
         r"Logistic loss, $\sigma = N L$: $\dot\sigma \le -\frac\rho N (1 - e^{-\sigma})^2$, hence "
         r"$\Gamma(\sigma(t)) \ge \Gamma(\sigma(0)) + t$ and $\sigma(t) \le \Gamma^{-1}(\Gamma(\sigma(0)) + t)$ with "
-        r"$\Gamma = \frac N\rho (\frac1q - \log q - \sigma)$, $q = 1 - e^{-\sigma}$. Both are instances of generalised decay (lemma "
-        r"\texttt{comparison})."
+        r"$\Gamma = \frac N\rho (\frac1q - \log q - \sigma)$, $q = 1 - e^{-\sigma}$. "
+        r"Both are instances of generalised decay (lemma \texttt{comparison})."
     ),
     assumptions={
         **{key: DESCENT.assumptions[key] for key in (*SETTING, *start)},
