@@ -46,7 +46,7 @@ def multi_output_decay_projection(network: Network, problem: Problem) -> Bound:
     ]
     start, floor = assume.start_loss(network, problem), assume.best_linear_loss(problem, data)
     known, mu, rounding = MatrixAlignment.none(), 0.0, 0.0
-    if has_matrix_law(network):
+    if network.depth == 2 and has_matrix_law(network):
         known = matrix_alignment(network, problem, data)
         judged.append(known.full_rank)
         if known.full_rank.holds and data.rank:

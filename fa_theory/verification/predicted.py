@@ -46,11 +46,11 @@ def assess_reduced_flow(trajectory: Trajectory) -> Verdict:
     """
     network, problem = trajectory.network, trajectory.problem
     failure = first_failure(
+        no_weight_decay(trajectory.weight_decay),
         assume.two_layers(network),
         assume.scalar_output(network),
         assume.linear_activation(network),
         assume.fixed_feedback(network),
-        no_weight_decay(trajectory.weight_decay),
         yes_or_no("continuous-time flow", trajectory.method == "flow", f"method {trajectory.method}"),
     )
     if failure is not None:

@@ -11,7 +11,7 @@ from scipy.linalg import null_space
 
 import fa_theory as ft
 from fa_theory.laws import end_to_end, minimum_norm, predicted_limit
-from fa_theory.model import Parameters, feedback_rules
+from fa_theory.model import feedback_rules
 from fa_theory.verification import assess_minimum_norm
 
 
@@ -117,8 +117,8 @@ def test_weights_that_still_move_have_not_settled():
     problem = few_samples(5)
     trajectory = descend(network_of(6, (5, 8, 1)), problem)
     moving = tuple(
-        Parameters((W1 + 0.1 * k * np.ones_like(W1), W2), biases)
-        for k, ((W1, W2), biases) in enumerate(trajectory.states[:-1])
+        state._replace(weights=(state.weights[0] + 0.1 * k, state.weights[1]))
+        for k, state in enumerate(trajectory.states[:-1])
     )
     verdict = assess_minimum_norm(replace(trajectory, states=(*moving, trajectory.states[-1])))
     assert verdict.verdict == "not_applicable"

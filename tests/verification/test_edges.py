@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import fa_theory as ft
+from fa_theory.bounds import BOUNDS
 from fa_theory.cli import main
 from fa_theory.model import AdaptiveFeedback, initialise, save_state
 
@@ -136,3 +137,13 @@ def test_two_runs_that_cross_do_not_refute_a_law():
     tight = ft.verify(network, problem, accuracy=1e-9, **run).verdict("neuron-law")
     assert loose.verdict != "refuted"
     assert tight.verdict == "holds"
+
+
+@pytest.mark.parametrize("rule", ["fa", "sign-fa", "adafa:1", "backprop", "dfa"])
+@pytest.mark.parametrize("widths", [(2, 3, 2, 1), (3, 2, 4, 2), (1, 1, 1, 1)])
+def test_every_bound_judges_deep_networks_rather_than_break(rule, widths):
+    network = ft.initialise("gaussian", widths, "linear", rule, seed=1)
+    X = np.random.default_rng(0).standard_normal((4, widths[0]))
+    problem = ft.Problem(X, X[:, :1] * np.ones(widths[-1]), "squared")
+    for calculate in BOUNDS:
+        assert any(each.name == "two layers" for each in calculate(network, problem).failed)
