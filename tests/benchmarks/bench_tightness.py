@@ -318,7 +318,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--folder", type=Path, default=Path(".build/tightness"), help="one JSON file for each part")
     parser.add_argument("--fresh", action="store_true", help="measure again what the folder holds")
-    parser.add_argument("--out", type=Path, help="Markdown file (a JSON file beside it); default: print")
+    parser.add_argument("--out", type=Path, help="Markdown file (the same as JSON beside it); default: print")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     parts = []
@@ -338,7 +338,7 @@ def main() -> None:
         stream.write(markdown(parts).encode())
     with replacing(given.out.with_suffix(".json")) as stream:
         rows = [row for part in parts for row in summary(part)]
-        stream.write(json.dumps({"rows": rows, "parts": parts}, indent=1).encode())
+        stream.write(json.dumps({"rows": rows}, indent=1).encode())
 
 
 if __name__ == "__main__":

@@ -10,6 +10,11 @@ from fa_theory.cli import main
 STEP = "step size at most the certified one"
 
 
+@pytest.fixture(autouse=True)
+def wide_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+
+
 def run(capsys, *arguments):
     with pytest.raises(SystemExit) as stop:
         main(list(arguments))
