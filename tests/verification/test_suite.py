@@ -59,7 +59,7 @@ def test_the_suite_holds_every_statement_up_to_be_judged():
         "cross_entropy",
     }
     runs = [instance.run for instance in suite.values()]
-    assert {run.get("method", "flow") for run in runs} == {"flow", "sgd", "midpoint"}
+    assert {run.get("method", "flow") for run in runs} == {"flow", "gd", "sgd", "midpoint"}
     assert any("weight_decay" in run for run in runs)
     assert max(instance.network.depth for instance in suite.values()) == 4
     assert all(any("standard" in each for each in i.description["transforms"]) for i in suite.values())
