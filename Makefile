@@ -7,13 +7,13 @@
 #   make coverage                      the test suite again; at least 95 % of branches covered, nothing skipped without cause
 #   make test-lowest                   the test suite on the lowest supported versions of the dependencies
 #   make bench                         benchmarks
-#   make tightness [TIGHTNESS_ARGS='--instances 20']   how tight the bounds are, on the benchmark set: docs-tightness.md
+#   make tightness [TIGHTNESS_ARGS='--instances 20']   how tight the bounds are, on the benchmark set: tests/benchmarks/TIGHTNESS.md
 #   make docs                          reference pages in .build/docs
 #   make clean                         remove everything made here
 PYTHON ?= python3
 PYTEST_ARGS ?=
 VERIFY_ARGS ?= --report report
-TIGHTNESS_ARGS ?= --out docs-tightness.md
+TIGHTNESS_ARGS ?= --out tests/benchmarks/TIGHTNESS.md
 
 VENV := .venv
 BIN := $(VENV)/bin

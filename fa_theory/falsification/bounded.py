@@ -14,10 +14,15 @@ from fa_theory.bounds import (
     descent,
     exponential_decay,
     exponential_decay_growth,
+    exponential_decay_path,
     exponential_decay_patterns,
     gd_decay,
+    gd_decay_growth,
     hitting_time,
+    hitting_time_two_sided,
+    linear_decay_growth,
     multi_output_decay,
+    multi_output_decay_projection,
     separable_decay,
     separable_decay_two_sided,
 )
@@ -216,48 +221,57 @@ def _descent_measure(dropped: str | None) -> Measure:
     return measure
 
 
-def _hitting_plan(network: Network, problem: Problem, _family: Family, coordinates: Coordinates) -> Run | None:
-    horizon = coordinates.scale(0.1, 1.0)
-    promised, longest = hitting_time(network, problem).time, longest_time(network, problem)
-    if promised is None or not np.isfinite(longest):
-        return None
-    return {"method": "flow", "time": min(promised, horizon * longest), "points": 33, "accuracy": ACCURACY}
+def _hitting_plan(calculate: Callable[[Network, Problem], Bound]) -> Plan:
+    """Return the plan of a flow until the promised time, or a part of what can be followed."""
+
+    def plan(network: Network, problem: Problem, _family: Family, coordinates: Coordinates) -> Run | None:
+        horizon = coordinates.scale(0.1, 1.0)
+        promised, longest = calculate(network, problem).time, longest_time(network, problem)
+        if promised is None or not np.isfinite(longest):
+            return None
+        return {"method": "flow", "time": min(promised, horizon * longest), "points": 33, "accuracy": ACCURACY}
+
+    return plan
 
 
-def _hitting_measure(network: Network, problem: Problem, run: Run) -> Outcome | None:
-    """Return promised over observed time - 1, and whether the curve or the promise fails."""
-    bound = hitting_time(network, problem)
-    if not bound.applicable or bound.epsilon is None or bound.time is None:
-        return None
-    trajectory = simulate(network, problem, **run)
-    if len(trajectory.t) < 2:
-        return None
-    verdict = assess_hitting_time(bound, trajectory)
-    below = np.flatnonzero(trajectory.loss <= bound.epsilon)
-    if below.size == 0:
-        missed = trajectory.completed and trajectory.t[-1] >= bound.time
-        missed = missed and bool(trajectory.loss[-1] - trajectory.error[-1] > bound.epsilon * (1 + bound.rounding))
-        slack = -1.0 if missed else float("inf")
-        return Outcome(slack, missed or verdict.verdict == "refuted", verdict.detail)
-    k = int(below[0])
-    if k == 0:
-        return None
-    high, low = trajectory.loss[k - 1], trajectory.loss[k]
-    part = (high - bound.epsilon) / (high - low)
-    reached = trajectory.t[k - 1] + part * (trajectory.t[k] - trajectory.t[k - 1])
-    return Outcome(bound.time / float(reached) - 1, verdict.verdict == "refuted", verdict.detail)
+def _hitting_measure(calculate: Callable[[Network, Problem], Bound]) -> Measure:
+    """Return the measure promised over observed time - 1, and whether the curve or the promise fails."""
+
+    def measure(network: Network, problem: Problem, run: Run) -> Outcome | None:
+        bound = calculate(network, problem)
+        if not bound.applicable or bound.epsilon is None or bound.time is None:
+            return None
+        trajectory = simulate(network, problem, **run)
+        if len(trajectory.t) < 2:
+            return None
+        verdict = assess_hitting_time(bound, trajectory)
+        below = np.flatnonzero(trajectory.loss <= bound.epsilon)
+        if below.size == 0:
+            missed = trajectory.completed and trajectory.t[-1] >= bound.time
+            missed = missed and bool(trajectory.loss[-1] - trajectory.error[-1] > bound.epsilon * (1 + bound.rounding))
+            slack = -1.0 if missed else float("inf")
+            return Outcome(slack, missed or verdict.verdict == "refuted", verdict.detail)
+        k = int(below[0])
+        if k == 0:
+            return None
+        high, low = trajectory.loss[k - 1], trajectory.loss[k]
+        part = (high - bound.epsilon) / (high - low)
+        reached = trajectory.t[k - 1] + part * (trajectory.t[k] - trajectory.t[k - 1])
+        return Outcome(bound.time / float(reached) - 1, verdict.verdict == "refuted", verdict.detail)
+
+    return measure
 
 
-def _gd(network: Network, problem: Problem, run: Run) -> Bound:
-    return gd_decay(network, problem, run.get("step_size"))
+def _at_step(calculate: Callable[..., Bound]) -> Calculator:
+    return lambda network, problem, run: calculate(network, problem, run.get("step_size"))
 
 
-def _gd_plan(low: float, high: float) -> Plan:
+def _gd_plan(calculate: Callable[..., Bound], low: float, high: float) -> Plan:
     """Return the plan of gradient descent with a step size between `low` and `high` times the certified one."""
 
     def plan(network: Network, problem: Problem, _family: Family, coordinates: Coordinates) -> Run | None:
         factor = coordinates.scale(low, high)
-        certified = gd_decay(network, problem).step_size
+        certified = calculate(network, problem).step_size
         if certified is None or not certified > 0:
             return None
         return {"method": "gd", "steps": _STEPS, "step_size": certified * factor}
@@ -279,8 +293,17 @@ BOUND_CLAIMS = (
     _claim("separable-decay", _plain(separable_decay), (*_LABELLED, *_LABELLED_OTHERS)),
     _claim("separable-decay-two-sided", _plain(separable_decay_two_sided), _LABELLED),
     _claim("multi-output-decay", _plain(multi_output_decay), _OUTPUTS),
-    Claim("hitting-time", None, _ANY_START, _hitting_plan, _hitting_measure, "promised / observed time - 1"),
-    Claim("gd-decay", None, _GD, _gd_plan(0.01, 1.0), _compared(_gd), _DECAY),
+    _claim("exponential-decay-path", _plain(exponential_decay_path), _SQUARED),
+    _claim("linear-decay-growth", _plain(linear_decay_growth), _SQUARED),
+    _claim("multi-output-decay-projection", _plain(multi_output_decay_projection), _OUTPUTS),
+    *(
+        Claim(name, None, _ANY_START, _hitting_plan(bound), _hitting_measure(bound), "promised / observed time - 1")
+        for name, bound in (("hitting-time", hitting_time), ("hitting-time-two-sided", hitting_time_two_sided))
+    ),
+    *(
+        Claim(name, None, _GD, _gd_plan(bound, 0.01, 1.0), _compared(_at_step(bound)), _DECAY)
+        for name, bound in (("gd-decay", gd_decay), ("gd-decay-growth", gd_decay_growth))
+    ),
     Claim(
         "descent",
         "aligned start",
@@ -316,5 +339,5 @@ BOUND_CLAIMS = (
         "adaFA's own C_i",
     ),
     _claim("separable-decay", _average_margin, _NOT_SEPARABLE, "separable data"),
-    Claim("gd-decay", _STEP, _GD, _gd_plan(1.0, 1e4), _compared(_gd, _STEP), _DECAY),
+    Claim("gd-decay", _STEP, _GD, _gd_plan(gd_decay, 1.0, 1e4), _compared(_at_step(gd_decay), _STEP), _DECAY),
 )

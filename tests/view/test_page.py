@@ -229,7 +229,7 @@ def test_interruption_leaves_no_half_file(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write_report(tmp_path, [small_run(method="gd"), small_run()])
     assert (tmp_path / "index.html").read_text() == "old"
-    assert len(list(tmp_path.glob("*.png"))) == 2
+    assert len(list(tmp_path.glob("*.png"))) == 3  # the first run's: gd-decay-growth, laws, alignment
     assert not list(tmp_path.glob(".*"))
 
 
