@@ -15,7 +15,8 @@ def run(capsys, *arguments):
     return int(stop.value.code or 0), printed.out, printed.err
 
 
-def test_it_answers_how_many_which_and_is_that_all(tmp_path, capsys):
+def test_it_answers_how_many_which_and_is_that_all(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")  # in a narrower terminal long formulas are folded
     file = tmp_path / "laws.json"
     status, out, err = run(capsys, "--rule", "fa", "--shape", "4,3,2", "--degree", "2", "--json", str(file))
     assert (status, err) == (0, "")
