@@ -81,7 +81,7 @@ def test_it_is_the_full_flow(seed, d, n, loss, hidden, output):
     assert reduced.outcome == "completed"
     np.testing.assert_allclose(reduced.loss, losses, rtol=1e-6, atol=1e-8)
     for k, (W, b1, v, b2) in enumerate(states):
-        weights, biases = reduced.parameters(k)
+        weights, biases, _ = reduced.parameters(k)
         np.testing.assert_allclose(weights[0], W, atol=1e-6)
         np.testing.assert_allclose(weights[1][0], v, atol=1e-6)
         assert [b is None for b in biases] == [not hidden, not output]
