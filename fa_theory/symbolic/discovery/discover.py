@@ -184,7 +184,7 @@ def search(
     say = progress or (lambda _message: None)
     n_variables = len(system.variables)
     check_size(n_variables, degree)
-    rng = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)  # noqa: S311 - generic points, no secrets
     points = [[nonzero(rng, 99) for _ in range(n_variables)] for _ in range(N_POINTS)]
     listed = [law for law in named if law.polynomial.degree <= degree]
     certifiable = spanning or (isinstance(system, NetworkSystem) and system.every_pattern)
