@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fa_theory.backend import require_same_kind
+from fa_theory.backend import is_exact, require_same_kind
 from fa_theory.dynamics.decay import WeightDecay
 from fa_theory.dynamics.discrete import gradient_descent
 from fa_theory.dynamics.flow import flow
@@ -57,10 +57,12 @@ def simulate(
     Raises
     ------
     ValueError
-        If an argument is out of range, or network and problem do not fit each other.
+        If an argument is out of range, the values are exact rationals, or network and problem do not fit each other.
     """
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    if is_exact(problem.X):
+        raise ValueError("weights and X must be floating-point to be simulated, got exact rationals")
     check_fit(network, problem)
     common: dict[str, Any] = {"points": points, "weight_decay": weight_decay, "progress": progress}
     if method == "flow":

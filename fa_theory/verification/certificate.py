@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from fa_theory.backend import is_exact, to_numpy
+from fa_theory.backend import to_numpy
 from fa_theory.files import replacing
 from fa_theory.model import AdaptiveFeedback, Network, PotentialFeedback, Problem, save_state
 from fa_theory.rigour import EnclosedBound
@@ -71,8 +71,6 @@ def _check_certifiable(network: Network, problem: Problem, method: str) -> None:
         isinstance(rule, AdaptiveFeedback) and (to_numpy(rule.W_start) != to_numpy(network.weights[1])).any()
     ):
         raise ValueError(f"a certificate is for a built-in rule at its own start, got {network.rule_name}")
-    if is_exact(problem.X):
-        raise ValueError("a certificate is for floating-point inputs, got exact rationals")
     if method == "midpoint":
         raise ValueError("a certificate is for method flow, gd or sgd, got midpoint")
 

@@ -1,9 +1,14 @@
 """The commands ``verify --certificate``, ``bound --rigorous`` and ``check``, as a user types them."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
+import fa_theory as ft
+from fa_theory.model import Network
+from fa_theory.verification.certificate import write_certificate
+from tests.bounds.bound_instances import aligned, regression
 from tests.cli.test_commands import run
 
 SMALL = ["--width", "2", "--time", "0.05", "--points", "3", "--standardize"]
@@ -71,3 +76,14 @@ def test_rigorous_bounds_without_a_run(tmp_path, capsys, method):
     ):
         assert ours["applicable"] == theirs["applicable"]
         assert ours["value"] == pytest.approx(theirs["value"], rel=1e-9)
+
+
+def test_a_run_that_no_certificate_describes_is_refused(tmp_path):
+    net, problem = aligned(1, 2, 3, "linear", "adafa:0.5"), regression(1, 4, 2)
+    rule = net.feedback[0]
+    elsewhere = Network(net.weights, "linear", [replace(rule, W_start=rule.W_start + 1)])
+    for network, method, message in ((net, "midpoint", "got midpoint"), (elsewhere, "gd", "at its own start")):
+        report = ft.verify(network, problem, method=method, steps=2, step_size=0.01, rigorous=True)
+        with pytest.raises(ValueError, match=message):
+            write_certificate(tmp_path / "c.json", report)
+        assert not (tmp_path / "c.json").exists()

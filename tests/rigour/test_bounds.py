@@ -5,14 +5,23 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from flint import arb, ctx, fmpq
+from flint import arb, ctx, fmpq, fmpq_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fa_theory as ft
 from fa_theory import bounds
 from fa_theory.model import Network, Problem, feedback_rules
-from fa_theory.rigour import FLOW_BOUNDS, ExactStart, balls, descent, exponential_decay, gd_decay, separable_decay
+from fa_theory.rigour import (
+    FLOW_BOUNDS,
+    ExactStart,
+    balls,
+    descent,
+    exponential_decay,
+    gd_decay,
+    multi_output_decay,
+    separable_decay,
+)
 from fa_theory.rigour.separable import infeasibility, logistic_primitive, logistic_solution
 from tests.bounds.bound_instances import RULES, aligned, regression, separable
 from tests.rigour.exact_checks import contains
@@ -201,3 +210,24 @@ def test_a_condition_that_53_bits_cannot_evaluate_is_decided_at_more():
     assert bound.assumptions[-1].holds is not None
     decay = exponential_decay(ExactStart(network, Problem(X, np.ones(3))))
     assert decay.enclosed_constants()["lambda"] < 2.0**-80
+
+
+def test_data_of_zeros_span_nothing():
+    start = ExactStart(aligned(1, 2, 3), Problem(np.zeros((2, 2)), np.array([1.0, -2.0])))
+    assert start.in_span(start.errors) == fmpq_mat(1, 1)
+    assert start.best_fit == [[fmpq(0)], [fmpq(0)]]
+    assert not exponential_decay(start).applicable
+
+
+def test_a_feedback_that_is_not_positive_definite_gives_no_multi_output_rate():
+    network = Network([np.ones((2, 2)), np.eye(2)], "linear", [np.array([[1.0, 0.0], [0.0, -1.0]])])
+    bound = multi_output_decay(ExactStart(network, Problem(np.eye(2), np.eye(2))))
+    assert not bound.applicable
+    assert "not positive definite, exactly" in bound.assumptions[-1].detail
+
+
+def test_gd_decay_says_which_step_size_it_needs():
+    network, problem = aligned(3, 3, 4), regression(3, 6, 3)
+    bound = gd_decay(ExactStart(network, problem), 1e3)
+    assert not bound.applicable
+    assert bound.assumptions[-1].holds is not True
