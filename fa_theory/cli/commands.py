@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,6 +68,9 @@ def verify(
     options: InstanceOptions,
     epsilon: Epsilon = None,
     rigorous: Rigorous = False,
+    jobs: Annotated[
+        int | None, typer.Option(help="Processes that run the suite (default: one for each processor).", min=1)
+    ] = None,
     json_file: JsonFile = None,
     save_state_file: SaveState = None,
     certificate: Annotated[
@@ -98,7 +102,8 @@ def verify(
         if not single:
             raise ValueError("--save-state needs one instance; give its options (the suite has several)")
         save_state(save_state_file, instances[0].network, instances[0].problem)
-    reports, interrupted = _run(instances, epsilon, rigorous=rigorous or certificate is not None)
+    jobs = jobs or os.cpu_count() or 1
+    reports, interrupted = _run(instances, epsilon, rigorous=rigorous or certificate is not None, jobs=jobs)
     console = console_for_tables()
     if single and reports:
         table.print_verdicts(console, reports[0].verdicts)
@@ -207,11 +212,13 @@ def top(version: Annotated[bool, typer.Option("--version", help="Print the versi
         raise typer.Exit(FINE)
 
 
-def _run(instances: tuple[Instance, ...], epsilon: float | None, *, rigorous: bool) -> tuple[list[Report], bool]:
+def _run(
+    instances: tuple[Instance, ...], epsilon: float | None, *, rigorous: bool, jobs: int
+) -> tuple[list[Report], bool]:
     reports: list[Report] = []
     try:
         with _progress(instances) as advance:
-            reports.extend(run_suite(instances, advance, epsilon=epsilon, rigorous=rigorous))
+            reports.extend(run_suite(instances, advance, epsilon=epsilon, rigorous=rigorous, jobs=jobs))
     except KeyboardInterrupt:
         return reports, True
     return reports, False

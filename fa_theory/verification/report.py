@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -89,8 +89,31 @@ def run_instance(
 ) -> Report:
     """Simulate an instance, evaluate its bounds and judge every statement; `epsilon` is the loss of hitting-time."""
     check_epsilon(epsilon)
-    network, problem = instance.network, instance.problem
-    trajectory = simulate(network, problem, progress=progress, **instance.run)
+    return judge(instance, follow(instance, progress), epsilon=epsilon, rigorous=rigorous)
+
+
+class Followed(NamedTuple):
+    """What a run gives before it is judged: nearly all of the time that a report takes."""
+
+    trajectory: Trajectory
+    measured: MeasuredDecay | None
+
+
+def follow(instance: Instance, progress: Progress | None = None) -> Followed:
+    """Simulate an instance and integrate its measured rate of decay."""
+    trajectory = simulate(instance.network, instance.problem, progress=progress, **instance.run)
+    with _without_warnings():
+        return Followed(trajectory, measured_decay(trajectory))
+
+
+def _without_warnings() -> np.errstate:
+    # near the end of a run that diverges squares may overflow; what is then not a number is undecided
+    return np.errstate(over="ignore", invalid="ignore")
+
+
+def judge(instance: Instance, followed: Followed, *, epsilon: float | None = None, rigorous: bool = False) -> Report:
+    """Evaluate the bounds of an instance and judge every statement on its run."""
+    network, problem, (trajectory, measured) = instance.network, instance.problem, followed
     descent_step = trajectory.options["step_size"] if trajectory.method == "gd" else None
     decay = trajectory.weight_decay
     bounds = tuple(
@@ -99,9 +122,7 @@ def run_instance(
     # a flow has no step size, and any will do
     step_size = float(trajectory.options.get("step_size", 0.1))
     seed = int(instance.run.get("seed", 0))
-    # near the end of a run that diverges squares may overflow; what is then not a number is undecided
-    with np.errstate(over="ignore", invalid="ignore"):
-        measured = measured_decay(trajectory)
+    with _without_warnings():
         verdicts = [
             assess_neuron_identity(trajectory),
             assess_neuron_law(trajectory),

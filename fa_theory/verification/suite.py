@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 
+from fa_theory.bounds import check_epsilon
 from fa_theory.statements import STATEMENTS
 from fa_theory.verification.instance import Instance, instance_from_data
-from fa_theory.verification.report import Report, run_instance
+from fa_theory.verification.report import Followed, Report, follow, judge
 from fa_theory.verification.verdict import VERDICTS
 
 RULES = ("fa", "sign-fa", "adafa:1", "backprop")
@@ -103,20 +108,61 @@ def standard_suite(seed: int = 0) -> tuple[Instance, ...]:
 
 
 def run_suite(
-    instances: Iterable[Instance],
+    instances: Sequence[Instance],
     progress: Callable[[Instance, float], None] | None = None,
     *,
     epsilon: float | None = None,
     rigorous: bool = False,
+    jobs: int = 1,
 ) -> Iterator[Report]:
-    """Run instances one after another and yield each report when it is finished."""
-    for instance in instances:
-        advance = None if progress is None else _for_instance(progress, instance)
-        yield run_instance(instance, advance, epsilon=epsilon, rigorous=rigorous)
+    """Run instances and yield each report in their order, as soon as it and those before it are finished.
+
+    Parameters
+    ----------
+    instances : sequence of Instance
+        What to run.
+    progress : callable, optional
+        Called with the instance that is waited for and the finished fraction of its run (0 with several jobs).
+    epsilon, rigorous
+        As in `fa_theory.verify`.
+    jobs : int
+        How many processes run them; with 1 all is done in this process. The reports are the same.
+
+    Raises
+    ------
+    ValueError
+        If `jobs` is not positive, or `epsilon` is out of range.
+    """
+    if jobs < 1:
+        raise ValueError(f"jobs must be at least 1, got {jobs}")
+    check_epsilon(epsilon)
+    with _followed(instances, progress, min(jobs, len(instances))) as runs:
+        for instance, run in zip(instances, runs, strict=True):
+            yield judge(instance, run, epsilon=epsilon, rigorous=rigorous)
 
 
-def _for_instance(progress: Callable[[Instance, float], None], instance: Instance) -> Callable[[float], None]:
-    return lambda fraction: progress(instance, fraction)
+@contextmanager
+def _followed(
+    instances: Sequence[Instance], progress: Callable[[Instance, float], None] | None, jobs: int
+) -> Iterator[Iterator[Followed]]:
+    if jobs <= 1:
+        yield (follow(each, None if progress is None else partial(progress, each)) for each in instances)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        futures = [pool.submit(follow, each) for each in instances]
+        try:
+            yield (_awaited(each, future, progress) for each, future in zip(instances, futures, strict=True))
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+def _awaited(
+    instance: Instance, future: Future[Followed], progress: Callable[[Instance, float], None] | None
+) -> Followed:
+    if progress is not None:
+        progress(instance, 0.0)
+    return future.result()
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,19 @@
 """The standard suite over iris: everything exercised, nothing refuted, every exception for a sound reason."""
 
+from dataclasses import replace
+
 import pytest
 
 from fa_theory.statements import STATEMENTS
-from fa_theory.verification import Report, Verdict, run_instance, standard_suite, summarise
+from fa_theory.verification import (
+    Report,
+    Verdict,
+    instance_from_data,
+    run_instance,
+    run_suite,
+    standard_suite,
+    summarise,
+)
 
 SOUND_REASONS = (
     "linear activation",
@@ -89,3 +99,26 @@ def test_a_summary_takes_the_gravest_verdict_and_its_smallest_margin():
         assert (worse[0].verdict, worse[0].margin) == (grave, -0.1)
     nowhere = summarise([made(suite[0], "not_applicable", -1.0)])
     assert nowhere[0].verdict == "not_applicable"
+
+
+def small_runs():
+    return tuple(
+        instance_from_data(name=f"run {k}", width=2, seed=k, run={"time": 0.2, "points": 3, "accuracy": 1e-5})
+        for k in range(3)
+    )
+
+
+def test_several_processes_give_the_same_reports_in_the_same_order():
+    asked = []
+    alone = list(run_suite(small_runs()))
+    together = list(run_suite(small_runs(), lambda instance, part: asked.append((instance.name, part)), jobs=2))
+    assert [each.to_json() for each in together] == [each.to_json() for each in alone]
+    assert asked == [("run 0", 0.0), ("run 1", 0.0), ("run 2", 0.0)]
+
+
+def test_an_error_in_another_process_is_the_error():
+    broken = replace(small_runs()[0], run={"time": -1.0})
+    with pytest.raises(ValueError, match="time must be"):
+        list(run_suite((broken, *small_runs()), jobs=2))
+    with pytest.raises(ValueError, match="jobs must be at least 1, got 0"):
+        list(run_suite(small_runs(), jobs=0))
