@@ -7,7 +7,7 @@ which is >= c I, at every u. Write u = S w. A path with a defect is at a distanc
 the norm |e|_S = sqrt(e^T S e), d|e|_S/dt <= mu |e|_S + |defect|_S, mu = max(-b.v, 0) lambda_max(S): aligned flows
 contract. So any polynomial path will do; its defect is bounded from its coefficients, and no a-priori enclosure of the
 flow is needed: the least b.v is taken from a tube around the path that the solution is then shown not to leave, or from
-c where that fails.
+c where that fails. Lemma reduced-contraction (proofs/lemmas/reduced_contraction.py) proves it, the tube included.
 """
 
 from __future__ import annotations
