@@ -37,14 +37,7 @@ _TUBE = arb((1, -40))
 
 def has_enclosed_flow(start: ExactStart) -> tuple[Assumption, ...]:
     """Return what the network and the problem must be for `enclosed_losses`, each judged."""
-    network = start.floats
-    return (
-        assume.two_layers(network),
-        assume.scalar_output(network),
-        assume.linear_activation(network),
-        assume.loss_is(start.problem, "squared"),
-        assume.fixed_feedback(network),
-    )
+    return assume.linear_two_layers(start.floats, start.problem)
 
 
 def enclosed_losses(start: ExactStart, times: Sequence[Rational]) -> tuple[tuple[Ball, ...], tuple[Ball, ...]]:

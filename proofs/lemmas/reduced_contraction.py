@@ -29,7 +29,7 @@ from fa_theory.proofs.lemmas.gronwall_defect import y as followed
 from fa_theory.proofs.lemmas.root_order import PROOF as ROOT
 from fa_theory.proofs.lemmas.root_order import x as smaller
 from fa_theory.proofs.lemmas.root_order import y as greater
-from fa_theory.proofs.notation import N, d, m, n, t
+from fa_theory.proofs.notation import N, d, m, n, square, t
 from fa_theory.symbolic.derivation import Derivation
 from fa_theory.symbolic.facts import Fact
 from fa_theory.symbolic.proof import Control, Proof
@@ -52,11 +52,6 @@ eigenvalue, reach, epsilon = sp.symbols("lambda r_u epsilon", positive=True)
 
 half, sixth = sp.Rational(1, 2), sp.Rational(1, 6)
 S, P = X.T * X / N, J * J.T
-
-
-def square(matrix: sp.MatrixExpr) -> sp.Expr:
-    """Return the sum of the squares of a matrix."""
-    return sp.Trace(matrix.T * matrix)
 
 
 def first(at: sp.MatrixExpr) -> sp.MatrixExpr:
