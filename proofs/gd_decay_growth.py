@@ -16,7 +16,7 @@ import sympy as sp
 
 from fa_theory.proofs.lemmas.least_eigenvalue import PROOF as EIGENVALUE
 from fa_theory.proofs.lemmas.least_eigenvalue import A, P, R, Z, greatest, least
-from fa_theory.proofs.notation import N, d, m, n
+from fa_theory.proofs.notation import N, d, m, n, square
 from fa_theory.symbolic.derivation import Derivation
 from fa_theory.symbolic.facts import Fact
 from fa_theory.symbolic.proof import Control, Proof
@@ -49,11 +49,6 @@ INDUCTION = (
     "kappa)) >= theta a by the first condition. (4) Then A >= theta a + kappa on the row space, and with (2) E falls "
     "by eta g.A g - eta^2 / 2 g.A S A g >= eta (1 - mu/2) (theta a + kappa) |g|^2."
 )
-
-
-def square(matrix: sp.MatrixExpr) -> sp.Expr:
-    """Return the sum of the squares of a matrix."""
-    return sp.Trace(matrix.T * matrix)
 
 
 def unseen(weights: sp.MatrixExpr) -> sp.MatrixExpr:

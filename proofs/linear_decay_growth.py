@@ -17,7 +17,7 @@ from fa_theory.proofs.lemmas.gronwall import rate as speed
 from fa_theory.proofs.lemmas.gronwall import y as bounded
 from fa_theory.proofs.lemmas.least_eigenvalue import PROOF as EIGENVALUE
 from fa_theory.proofs.lemmas.least_eigenvalue import A, R, Z, least
-from fa_theory.proofs.notation import N, d, m, n, t
+from fa_theory.proofs.notation import N, d, m, n, square, t
 from fa_theory.symbolic.derivation import Derivation
 from fa_theory.symbolic.facts import Fact
 from fa_theory.symbolic.proof import Control, Proof
@@ -45,11 +45,6 @@ root = sp.Function("epsilon", nonnegative=True)
 ROOTS = "square roots are in order: x^2 <= y^2 with y >= 0 gives x <= y"
 CAUCHY = "Cauchy-Schwarz inequality: x^T y <= |x| |y|"
 highest = a + z**2 / 2
-
-
-def square(matrix: sp.MatrixExpr) -> sp.Expr:
-    """Return the sum of the squares of a matrix."""
-    return sp.Trace(matrix.T * matrix)
 
 
 def derive(proof: Derivation, half: sp.Expr = sp.S.Half, kept: int = 1) -> list[Fact]:

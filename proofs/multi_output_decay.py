@@ -20,7 +20,7 @@ from fa_theory.proofs.lemmas.least_eigenvalue import PROOF as EIGENVALUE
 from fa_theory.proofs.lemmas.least_eigenvalue import A, P, R, Z, greatest, least
 from fa_theory.proofs.matrix_law import PROOF as MATRIX_LAW
 from fa_theory.proofs.matrix_law import B, Delta, H, V, W, bias, ones
-from fa_theory.proofs.notation import N, d, m, n, t
+from fa_theory.proofs.notation import N, d, m, n, square, t
 from fa_theory.symbolic.derivation import Derivation
 from fa_theory.symbolic.facts import Fact
 from fa_theory.symbolic.proof import Control, Proof
@@ -37,11 +37,6 @@ R_C, R_H, P_H = (sp.MatrixSymbol(name, m, m) for name in ("R_C", "R_H", "P_H"))
 STILL = sp.ZeroMatrix(n, m)
 R_X = sp.MatrixSymbol("R_X", rank, rank)
 energy, loss = sp.Function("V", real=True), sp.Function("L", real=True)
-
-
-def square(matrix: sp.MatrixExpr) -> sp.Expr:
-    """Return the sum of the squares of a matrix."""
-    return sp.Trace(matrix.T * matrix)
 
 
 def derive(proof: Derivation, alignment: int = 2, feedback_rate: sp.MatrixExpr = STILL) -> list[Fact]:

@@ -18,7 +18,7 @@ from fa_theory.proofs.lemmas.least_eigenvalue import PROOF as EIGENVALUE
 from fa_theory.proofs.lemmas.least_eigenvalue import A, R, Z, least
 from fa_theory.proofs.matrix_law import PROOF as MATRIX_LAW
 from fa_theory.proofs.matrix_law import B, Delta, H, V, W, bias, ones
-from fa_theory.proofs.notation import N, d, m, n, t
+from fa_theory.proofs.notation import N, d, m, n, square, t
 from fa_theory.symbolic.derivation import Derivation
 from fa_theory.symbolic.facts import Fact
 from fa_theory.symbolic.proof import Control, Proof
@@ -34,11 +34,6 @@ R_C, R_H, R_X = sp.MatrixSymbol("R_C", m, m), sp.MatrixSymbol("R_H", m, m), sp.M
 least_possible = sp.Symbol("L_*", real=True)
 energy, loss = sp.Function("V", real=True), sp.Function("L", real=True)
 REACHED = U * U.T
-
-
-def square(matrix: sp.MatrixExpr) -> sp.Expr:
-    """Return the sum of the squares of a matrix."""
-    return sp.Trace(matrix.T * matrix)
 
 
 def derive(proof: Derivation, kept: int = 1, reached: sp.MatrixExpr = REACHED) -> list[Fact]:

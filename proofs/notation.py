@@ -26,6 +26,7 @@ __all__ = [
     "p",
     "phi",
     "r",
+    "square",
     "t",
     "v",
     "w",
@@ -48,6 +49,11 @@ alpha = sp.Symbol("alpha", nonnegative=True)
 def indexed(name: str, **signs: bool) -> sp.IndexedBase:
     """Return a real indexed quantity."""
     return sp.IndexedBase(name, real=True, **signs)
+
+
+def square(matrix: sp.MatrixExpr) -> sp.Expr:
+    """Return the sum of the squares of a matrix."""
+    return sp.Trace(matrix.T * matrix)
 
 
 w, v, B, C, x, h, e = (indexed(name) for name in ("w", "v", "b", "C", "x", "h", "e"))

@@ -92,6 +92,22 @@ def fixed_feedback(network: Network) -> Assumption:
     return _yes_or_no("rule is fa", holds, network.rule_name)
 
 
+def leaky_two_layers(network: Network, problem: Problem, *losses: str) -> tuple[Assumption, ...]:
+    """Judge the setting of bounds for gated networks: two layers, one output, slope a > 0, one of the losses."""
+    return two_layers(network), scalar_output(network), leaky(network), loss_is(problem, *losses)
+
+
+def linear_two_layers(network: Network, problem: Problem) -> tuple[Assumption, ...]:
+    """Judge the setting of the reduced flow: two linear layers, one output, squared loss, constant feedback."""
+    return (
+        two_layers(network),
+        scalar_output(network),
+        linear_activation(network),
+        loss_is(problem, "squared"),
+        fixed_feedback(network),
+    )
+
+
 def independent_samples(spectrum: Spectrum) -> Assumption:
     """Judge whether the samples are linearly independent.
 
@@ -211,6 +227,18 @@ def eigenvalue_rounding(spectrum: Spectrum, eigenvalue: float) -> float:
     """Return by how much an eigenvalue of X X^T / N may be off: its singular value by the rank tolerance."""
     singular = float(np.sqrt(eigenvalue * spectrum.n_samples))
     return (2 * singular + spectrum.tolerance) * spectrum.tolerance / spectrum.n_samples
+
+
+def slowest_mode(network: Network, data: Spectrum) -> tuple[float, float]:
+    """Return the least eigenvalue of X X^T / N (linear networks: the least non-zero), and a^2 times it from below."""
+    lowest = data.smallest_nonzero if network.activation.is_linear else float(data.eigenvalues[-1])
+    slope = float(network.activation.slope or 0.0)
+    return lowest, slope**2 * max(lowest - eigenvalue_rounding(data, lowest), 0.0)
+
+
+def span_or_samples(network: Network, data: Spectrum) -> Assumption:
+    """Judge whether the samples are linearly independent; for linear networks data that are not zero are enough."""
+    return nonzero_data(data) if network.activation.is_linear else independent_samples(data)
 
 
 def fixed_or_sign_feedback(network: Network) -> Assumption:

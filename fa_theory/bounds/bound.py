@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 Host = np.ndarray[Any, Any]
 
@@ -108,3 +108,37 @@ class Bound:
         if not np.all((at >= 0) & np.isfinite(at)):
             raise ValueError(f"times must be finite and >= 0, got {at[~((at >= 0) & np.isfinite(at))][0]}")
         return self.curve(at)
+
+
+def bound_on_excess(
+    statement: str,
+    judged: Sequence[Assumption],
+    curve: Callable[[Host], Host],
+    *,
+    floor: float,
+    excess: float,
+    rounding: float,
+    condition: float = 1.0,
+    **more: Any,
+) -> Bound:
+    """Return a bound on the loss, or on the excess loss where the best linear map leaves some: floor > 0.
+
+    Parameters
+    ----------
+    statement, judged, curve, floor
+        The bound's `id`, `assumptions`, `curve` and `floor`.
+    excess : float
+        The excess loss at the start, to which rounding of the floor is relative.
+    rounding, condition : float
+        Relative rounding of a curve without a floor from well-conditioned quantities; their condition number.
+    **more
+        Other attributes of the bound.
+    """
+    lost = condition + (floor / excess if excess else 0.0)
+    quantity = "excess_loss" if floor else "loss"
+    return Bound(statement, quantity, tuple(judged), curve, floor=floor, rounding=rounding * lost, **more)
+
+
+def exponential(start: float, rate: float) -> Callable[[Host], Host]:
+    """Return the curve start exp(-rate t)."""
+    return lambda times: np.asarray(start * np.exp(-rate * times))

@@ -6,7 +6,7 @@ import numpy as np
 
 from fa_theory.backend import machine_epsilon
 from fa_theory.bounds import assumptions as assume
-from fa_theory.bounds.bound import Bound, Host
+from fa_theory.bounds.bound import Bound, bound_on_excess, exponential
 from fa_theory.model import Network, Problem, spectrum
 
 
@@ -37,9 +37,7 @@ def exponential_decay(network: Network, problem: Problem) -> Bound:
     data = spectrum(inputs)
     alignment = assume.initial_alignment(network)
     linear = network.activation.is_linear
-    slope = float(network.activation.slope or 0.0)
-    lowest = data.smallest_nonzero if linear else float(data.eigenvalues[-1])
-    least = slope**2 * max(lowest - assume.eigenvalue_rounding(data, lowest), 0.0)
+    lowest, least = assume.slowest_mode(network, data)
     most = data.largest + assume.eigenvalue_rounding(data, data.largest)
     # where the data or the activation fail (least = 0), the start is still judged by itself
     penalty = most / least if least > 0 and not linear else 1.0
@@ -48,12 +46,9 @@ def exponential_decay(network: Network, problem: Problem) -> Bound:
     eps = machine_epsilon(inputs)
     rounding = float(np.sum((alignment.rounding + 16 * eps * abs(alignment.c)) * weights))
     judged = (
-        assume.two_layers(network),
-        assume.scalar_output(network),
-        assume.leaky(network),
-        assume.loss_is(problem, "squared"),
+        *assume.leaky_two_layers(network, problem, "squared"),
         assume.aligning_rule(network),
-        assume.nonzero_data(data) if linear else assume.independent_samples(data),
+        assume.span_or_samples(network, data),
         assume.constants_in_span(network, data),
         assume.judged(
             "aligned start: s > 0" if linear else "aligned start: s_+ > s_- lambda_max / (a^2 lambda_min)",
@@ -67,20 +62,17 @@ def exponential_decay(network: Network, problem: Problem) -> Bound:
     excess = max(start - floor, 0.0)
     rate = 2 * least * (total - rounding)
 
-    def curve(times: Host) -> Host:
-        return np.asarray(excess * np.exp(-rate * times))
-
-    return Bound(
-        id="exponential-decay",
-        quantity="excess_loss" if floor else "loss",
-        assumptions=judged,
-        curve=curve,
+    return bound_on_excess(
+        "exponential-decay",
+        judged,
+        exponential(excess, rate),
         rate=rate,
         floor=floor,
-        rounding=64 * eps * (1 + (floor / excess if excess else 0.0)),
+        excess=excess,
+        rounding=64 * eps,
         constants={
             "s": alignment.total,
-            "slope": slope,
+            "slope": float(network.activation.slope or 0.0),
             "lambda": lowest,
             "lambda_max": data.largest,
             "start_loss": start,

@@ -9,7 +9,7 @@ import numpy as np
 
 from fa_theory.backend import to_numpy
 from fa_theory.bounds import assumptions as assume
-from fa_theory.bounds.bound import Bound, Host
+from fa_theory.bounds.bound import Bound, Host, bound_on_excess
 from fa_theory.model import Network, Problem, spectrum
 
 _STEP = 0.01
@@ -75,16 +75,12 @@ def exponential_decay_growth(network: Network, problem: Problem) -> Bound:
     inputs = network.first_layer_inputs(problem.X)
     data = spectrum(inputs)
     alignment = assume.initial_alignment(network)
-    linear = network.activation.is_linear
     b = assume.feedback_sizes(network)
     judged = (
-        assume.two_layers(network),
-        assume.scalar_output(network),
-        assume.leaky(network),
-        assume.loss_is(problem, "squared"),
+        *assume.leaky_two_layers(network, problem, "squared"),
         assume.fixed_or_sign_feedback(network),
         assume.all_feedback(b),
-        assume.nonzero_data(data) if linear else assume.independent_samples(data),
+        assume.span_or_samples(network, data),
         assume.no_output_bias(network),
         assume.aligned_start(network, alignment, strict=True),
     )
@@ -103,9 +99,7 @@ def exponential_decay_growth(network: Network, problem: Problem) -> Bound:
             straight=float(np.linalg.norm((abs(alignment.c) + alignment.rounding) / b)),
             n_samples=problem.n_samples,
         )
-        slope = float(network.activation.slope or 0.0)
-        lowest = data.smallest_nonzero if linear else float(data.eigenvalues[-1])
-        least = slope**2 * max(lowest - assume.eigenvalue_rounding(data, lowest), 0.0)
+        lowest, least = assume.slowest_mode(network, data)
         total = alignment.total - float(np.sum(alignment.rounding))
         losses = excess * np.exp(-_STEP * np.arange(int(_DEPTH / _STEP)))
         # rounded up, as the rate is that of the larger loss
@@ -113,14 +107,14 @@ def exponential_decay_growth(network: Network, problem: Problem) -> Bound:
         curve = falling_curve(losses, rates)
         constants |= {"lambda": lowest, "Omega": float(growth(np.zeros(1))[0]), "rate_at_start": float(rates[0])}
         constants["rate_at_end"] = float(rates[-1])
-    return Bound(
-        id="exponential-decay-growth",
-        quantity="excess_loss" if floor else "loss",
-        assumptions=judged,
-        curve=curve,
+    return bound_on_excess(
+        "exponential-decay-growth",
+        judged,
+        curve,
         rate=None,
         floor=floor,
-        rounding=64 * eps * (1 + (floor / excess if excess else 0.0)),
+        excess=excess,
+        rounding=64 * eps,
         constants=constants,
     )
 

@@ -12,6 +12,7 @@ from fa_theory.backend import to_numpy
 from fa_theory.bounds import assumptions as assume
 from fa_theory.bounds.bound import Bound, Host
 from fa_theory.bounds.exponential_decay_growth import falling_curve
+from fa_theory.bounds.exponential_decay_patterns import sign_kept_until
 from fa_theory.model import Network, Problem, spectrum
 
 _STEP = 0.05
@@ -156,10 +157,7 @@ def exponential_decay_path(network: Network, problem: Problem) -> Bound:
     data = spectrum(inputs)
     alignment = assume.initial_alignment(network)
     judged = (
-        assume.two_layers(network),
-        assume.scalar_output(network),
-        assume.leaky(network),
-        assume.loss_is(problem, "squared"),
+        *assume.leaky_two_layers(network, problem, "squared"),
         assume.fixed_or_sign_feedback(network),
         assume.independent_samples(data),
         assume.aligned_start(network, alignment, strict=True),
@@ -208,16 +206,13 @@ def _stages(network: Network, problem: Problem) -> _Stages:
     N, d = X.shape
     slope = float(network.activation.slope or 0.0)
     b = assume.feedback_sizes(network) * (1 + 8 * eps)
-    z, uncertain = X @ W.T, 8 * eps * (8 + d) * (abs(X) @ abs(W).T)
-    reach = np.linalg.norm(X, axis=1)[:, None] * b * (1 + 8 * eps * d)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        distances = np.where(reach == 0, np.inf, (abs(z) - uncertain) / reach)
+    z = X @ W.T
     slopes = np.where(z > 0, 1.0, slope)
     return _Stages(
         c=alignment.c - alignment.rounding,
         size=np.linalg.norm(W, axis=1) * (1 - 8 * eps * d),
         feedback=b,
-        frozen_until=np.full_like(z, np.inf) if slope == 1 else np.where(abs(z) > uncertain, distances, 0.0),
+        frozen_until=np.full_like(z, np.inf) if slope == 1 else sign_kept_until(X, W, b, eps),
         slopes=slopes,
         hidden=slopes * z / np.sqrt(N),
         inputs=X / np.sqrt(N),

@@ -8,7 +8,7 @@ import numpy as np
 
 from fa_theory.backend import to_numpy
 from fa_theory.bounds import assumptions as assume
-from fa_theory.bounds.bound import Bound, Host
+from fa_theory.bounds.bound import Bound, Host, bound_on_excess, exponential
 from fa_theory.model import Network, Problem, spectrum
 
 _CANDIDATES = 65
@@ -98,14 +98,10 @@ def exponential_decay_patterns(network: Network, problem: Problem) -> Bound:
     inputs = network.first_layer_inputs(problem.X)
     data = spectrum(inputs)
     alignment = assume.initial_alignment(network)
-    linear = network.activation.is_linear
     judged = (
-        assume.two_layers(network),
-        assume.scalar_output(network),
-        assume.leaky(network),
-        assume.loss_is(problem, "squared"),
+        *assume.leaky_two_layers(network, problem, "squared"),
         assume.fixed_or_sign_feedback(network),
-        assume.nonzero_data(data) if linear else assume.independent_samples(data),
+        assume.span_or_samples(network, data),
         assume.constants_in_span(network, data),
         assume.aligned_start(network, alignment, strict=True),
     )
@@ -114,47 +110,48 @@ def exponential_decay_patterns(network: Network, problem: Problem) -> Bound:
     eps = assume.working_epsilon(inputs)
     rate, constants = 0.0, {"s": alignment.total, "start_loss": start}
     if all(each.holds for each in judged):
-        slope = float(network.activation.slope or 0.0)
-        lowest = data.smallest_nonzero if linear else float(data.eigenvalues[-1])
+        lowest, least = assume.slowest_mode(network, data)
         most = data.largest + assume.eigenvalue_rounding(data, data.largest)
         X, W = to_numpy(inputs).astype(float), to_numpy(network.first_layer_weights()).astype(float)
         b = assume.feedback_sizes(network) * (1 + 8 * eps)
-        z, lengths = X @ W.T, np.linalg.norm(X, axis=1)
-        uncertain = 8 * eps * (8 + X.shape[1]) * (abs(X) @ abs(W).T)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            distances = (abs(z) - uncertain) / (lengths[:, None] * b * (1 + 8 * eps * X.shape[1]))
-        # neither b_i = 0 nor x_j = 0 moves a preactivation
-        distances = np.where(lengths[:, None] * b == 0, np.where(abs(z) > uncertain, np.inf, 0.0), distances)
         known = _Start(
             c=alignment.c - alignment.rounding,
             size=np.linalg.norm(W, axis=1) * (1 - 8 * eps * X.shape[1]),
             feedback=b,
-            frozen_until=np.min(distances, axis=0),
-            slopes=np.where(z > 0, 1.0, slope),
+            frozen_until=np.min(sign_kept_until(X, W, b, eps), axis=0),
+            slopes=np.where(X @ W.T > 0, 1.0, float(network.activation.slope or 0.0)),
             gram=X @ X.T / problem.n_samples,
             rounding=8 * eps * (X.shape[0] + X.shape[1] + W.shape[0]),
-            least=slope**2 * max(lowest - assume.eigenvalue_rounding(data, lowest), 0.0),
+            least=least,
             speed=2 * float(np.sqrt(2 * most * excess)) * (1 + 64 * eps),
-            linear=linear,
+            linear=network.activation.is_linear,
         )
         rate = _largest_rate(known)
         constants |= {"lambda": lowest, "lambda_max": data.largest}
         if rate > 0:
             constants |= {"frozen": known.supported(rate)[1], "moved": known.speed / rate}
 
-    def curve(times: Host) -> Host:
-        return np.asarray(excess * np.exp(-rate * times))
-
-    return Bound(
-        id="exponential-decay-patterns",
-        quantity="excess_loss" if floor else "loss",
-        assumptions=judged,
-        curve=curve,
+    return bound_on_excess(
+        "exponential-decay-patterns",
+        judged,
+        exponential(excess, rate),
         rate=rate,
         floor=floor,
-        rounding=64 * eps * (1 + (floor / excess if excess else 0.0)),
+        excess=excess,
+        rounding=64 * eps,
         constants=constants,
     )
+
+
+def sign_kept_until(X: Host, W: Host, b: Host, eps: float) -> Host:
+    """Return how far w_i may move, in units of |b_i|, with the sign of w_i.x_j as it is, (N, n); zero if unknown."""
+    z, d = X @ W.T, X.shape[1]
+    uncertain = 8 * eps * (8 + d) * (abs(X) @ abs(W).T)
+    reach = np.linalg.norm(X, axis=1)[:, None] * b * (1 + 8 * eps * d)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # neither b_i = 0 nor x_j = 0 moves a preactivation
+        distances = np.where(reach == 0, np.inf, (abs(z) - uncertain) / reach)
+    return np.where(abs(z) > uncertain, distances, 0.0)
 
 
 def _largest_rate(known: _Start) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fa_theory.backend import to_numpy
 from fa_theory.bounds import assumptions as assume
-from fa_theory.bounds.bound import Assumption, Bound, Host
+from fa_theory.bounds.bound import Assumption, Bound, Host, bound_on_excess, exponential
 from fa_theory.dynamics import forward
 from fa_theory.model import Network, Problem, Spectrum, spectrum
 
@@ -115,17 +115,12 @@ def gd_decay(network: Network, problem: Problem, step_size: float | None = None)
     descent of the steps before k bounds their share of the sum by 2 (L_0 - L_k) / (eta (2 - mu) theta c), and
     |g_k|^2 <= 2 lambda+ L_k with eta lambda+ c <= mu and mu (2 - mu) theta <= 1 bounds the share of step k itself.
     """
-    if step_size is not None and not 0 < step_size < float("inf"):
-        raise ValueError(f"step_size must be a positive finite number, got {step_size}")
+    check_step_size(step_size)
     data = spectrum(network.first_layer_inputs(problem.X))
     alignment = assume.initial_alignment(network)
     rounding = float(np.sum(alignment.rounding))
     judged = [
-        assume.two_layers(network),
-        assume.scalar_output(network),
-        assume.linear_activation(network),
-        assume.loss_is(problem, "squared"),
-        assume.fixed_feedback(network),
+        *assume.linear_two_layers(network, problem),
         assume.nonzero_data(data),
         rank_decided(data),
         assume.constants_in_span(network, data),
@@ -154,19 +149,15 @@ def gd_decay(network: Network, problem: Problem, step_size: float | None = None)
             "factor": 1 - factor,
         }
 
-    def curve(times: Host) -> Host:
-        with np.errstate(over="ignore"):  # as many steps as a float can count
-            steps = np.minimum(np.floor(times / eta * (1 + 8 * np.finfo(float).eps)), 2.0**53)
-        return np.asarray(excess * np.exp(steps * np.log1p(-factor)))
-
-    return Bound(
-        id="gd-decay",
-        quantity="excess_loss" if floor else "loss",
-        assumptions=tuple(judged),
-        curve=curve,
-        rate=-float(np.log1p(-factor)) / eta,
+    slope = -float(np.log1p(-factor))
+    return bound_on_excess(
+        "gd-decay",
+        judged,
+        in_steps(exponential(excess, slope), eta),
+        rate=slope / eta,
         floor=floor,
-        rounding=64 * eps * (1 + (floor / excess if excess else 0.0)),
+        excess=excess,
+        rounding=64 * eps,
         constants=constants,
         method="gd",
         step_size=certified,
@@ -196,6 +187,22 @@ def _ingredients(
         biased=0.0 if network.biases[-1] is None else 1.0,
     )
     return known, excess
+
+
+def check_step_size(step_size: float | None) -> None:
+    """Raise ValueError unless the step size is a positive finite number, or None for the largest certified one."""
+    if step_size is not None and not 0 < step_size < float("inf"):
+        raise ValueError(f"step_size must be a positive finite number, got {step_size}")
+
+
+def in_steps(fall: Callable[[Host], Host], eta: float) -> Callable[[Host], Host]:
+    """Return the curve over times of one over numbers of steps of size eta, constant between them."""
+
+    def curve(times: Host) -> Host:
+        with np.errstate(over="ignore"):  # as many steps as a float can count
+            return fall(np.minimum(np.floor(times / eta * (1 + 8 * np.finfo(float).eps)), 2.0**53))
+
+    return curve
 
 
 def rank_decided(data: Spectrum) -> Assumption:

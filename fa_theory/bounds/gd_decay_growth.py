@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fa_theory.bounds import assumptions as assume
-from fa_theory.bounds.bound import Bound, Host
-from fa_theory.bounds.gd_decay import best_on_square, certified_step, rank_decided
+from fa_theory.bounds.bound import Bound, Host, bound_on_excess
+from fa_theory.bounds.gd_decay import best_on_square, certified_step, check_step_size, in_steps, rank_decided
 from fa_theory.bounds.linear_growth import LinearGrowth
 from fa_theory.dynamics import has_reduced_flow
 from fa_theory.model import Network, Problem, Spectrum, spectrum
@@ -117,15 +117,10 @@ def gd_decay_growth(network: Network, problem: Problem, step_size: float | None 
     Statement gd-decay-growth (own). b.v_k = a_k + 1/2 |w_k|^2 with a_{k+1} = a_k - 1/2 eta^2 |b|^2 |g_k|^2, and one
     step takes p to p - eta A g with A = (a_{k+1} + 1/2 |w_{k+1}|^2) I + K + w w^T, as in gd-decay.
     """
-    if step_size is not None and not 0 < step_size < float("inf"):
-        raise ValueError(f"step_size must be a positive finite number, got {step_size}")
+    check_step_size(step_size)
     data = spectrum(network.first_layer_inputs(problem.X))
     judged = [
-        assume.two_layers(network),
-        assume.scalar_output(network),
-        assume.linear_activation(network),
-        assume.loss_is(problem, "squared"),
-        assume.fixed_feedback(network),
+        *assume.linear_two_layers(network, problem),
         assume.nonzero_data(data),
         rank_decided(data),
         assume.no_output_bias(network),
@@ -155,22 +150,18 @@ def gd_decay_growth(network: Network, problem: Problem, step_size: float | None 
         mu = min(mu, known.needed_mu(theta, min(eta, certified)))
         rates = np.asarray([max(growth.least_rate(theta * known.low, size), 0.0) for size in sizes])
         factors = np.maximum((1 - min(eta, certified) * rates) ** 2, (1 - mu) ** 2)
-        fall = _in_steps(excess, losses, factors)
+        fall = _falling(excess, losses, factors)
         constants |= {"a": growth.a, "kappa": known.kept, "theta": theta, "mu": mu}
         constants |= {"factor_at_start": float(factors[0]), "factor_at_end": float(factors[-1])}
 
-    def curve(times: Host) -> Host:
-        with np.errstate(over="ignore"):  # as many steps as a float can count
-            return fall(np.minimum(np.floor(times / eta * (1 + 8 * np.finfo(float).eps)), 2.0**53))
-
-    return Bound(
-        id="gd-decay-growth",
-        quantity="excess_loss" if floor else "loss",
-        assumptions=tuple(judged),
-        curve=curve,
+    return bound_on_excess(
+        "gd-decay-growth",
+        judged,
+        in_steps(fall, eta),
         rate=None,
         floor=floor,
-        rounding=64 * eps * (1 + (floor / excess if excess else 0.0)),
+        excess=excess,
+        rounding=64 * eps,
         constants=constants,
         method="gd",
         step_size=certified,
@@ -204,7 +195,7 @@ def _ingredients(network: Network, growth: LinearGrowth, data: Spectrum, excess:
     )
 
 
-def _in_steps(start: float, losses: Host, factors: Host) -> Callable[[Host], Host]:
+def _falling(start: float, losses: Host, factors: Host) -> Callable[[Host], Host]:
     """Return what is left after k steps: a factor factors[i] at each step from a loss of at most losses[i]."""
     logs = np.log(np.maximum(factors, np.finfo(float).tiny))
     first, tops, used = [0.0], [np.log(start)], []

@@ -9,9 +9,9 @@ import numpy as np
 from fa_theory.backend import to_numpy
 from fa_theory.bounds import assumptions as assume
 from fa_theory.bounds.bound import Assumption, Bound, Host
-from fa_theory.bounds.separable_decay import separable_data
+from fa_theory.bounds.separable_decay import margin_of_labels, separable_data
 from fa_theory.laws import neuron_law, neuron_law_size
-from fa_theory.model import Network, Problem, max_margin
+from fa_theory.model import Network, Problem
 
 _BISECTIONS = 80
 _LARGEST_TAU = 1e100
@@ -190,14 +190,9 @@ def hitting_time(network: Network, problem: Problem, epsilon: float | None = Non
     (1 - exp(-N L)) / N <= S <= 1 - exp(-L).
     """
     check_epsilon(epsilon)
-    labels = to_numpy(problem.Y)
-    signs = labels.shape[1] == 1 and bool(np.all(abs(labels) == 1))
-    margin = max_margin(network.first_layer_inputs(problem.X), problem.Y) if signs else None
+    margin = margin_of_labels(network, problem)
     judged: tuple[Assumption, ...] = (
-        assume.two_layers(network),
-        assume.scalar_output(network),
-        assume.leaky(network),
-        assume.loss_is(problem, "logistic"),
+        *assume.leaky_two_layers(network, problem, "logistic"),
         assume.fixed_feedback(network),
         separable_data(margin),
         _some_feedback(network),

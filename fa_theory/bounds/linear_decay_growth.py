@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from fa_theory.bounds import assumptions as assume
-from fa_theory.bounds.bound import Bound, Host
+from fa_theory.bounds.bound import Bound, Host, bound_on_excess
 from fa_theory.bounds.linear_growth import LinearGrowth
 from fa_theory.dynamics import has_reduced_flow
 from fa_theory.model import Network, Problem, spectrum
@@ -42,11 +42,7 @@ def linear_decay_growth(network: Network, problem: Problem) -> Bound:
     """
     data = spectrum(network.first_layer_inputs(problem.X))
     judged = [
-        assume.two_layers(network),
-        assume.scalar_output(network),
-        assume.linear_activation(network),
-        assume.loss_is(problem, "squared"),
-        assume.fixed_feedback(network),
+        *assume.linear_two_layers(network, problem),
         assume.nonzero_data(data),
         assume.no_output_bias(network),
     ]
@@ -67,14 +63,14 @@ def linear_decay_growth(network: Network, problem: Problem) -> Bound:
             curve = _in_pieces(excess, losses, rates)
             constants |= {"a": growth.a, "rate_at_start": float(rates[0]), "rate_at_end": float(rates[-1])}
             constants |= {"size_at_end": float(sizes[-1])}
-    return Bound(
-        id="linear-decay-growth",
-        quantity="excess_loss" if floor else "loss",
-        assumptions=tuple(judged),
-        curve=curve,
+    return bound_on_excess(
+        "linear-decay-growth",
+        judged,
+        curve,
         rate=None,
         floor=floor,
-        rounding=64 * eps * (1 + (floor / excess if excess else 0.0)),
+        excess=excess,
+        rounding=64 * eps,
         constants=constants,
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from fa_theory.backend import machine_epsilon, to_numpy
 from fa_theory.bounds import assumptions as assume
-from fa_theory.bounds.bound import Assumption, Bound, Host
+from fa_theory.bounds.bound import Assumption, Bound, bound_on_excess, exponential
 from fa_theory.dynamics import forward
 from fa_theory.laws import has_matrix_law, matrix_law
 from fa_theory.model import Network, Problem, Spectrum, spectrum
@@ -77,17 +77,15 @@ def multi_output_decay(network: Network, problem: Problem) -> Bound:
     slack = rounding * data.smallest_nonzero + a0 * assume.eigenvalue_rounding(data, data.smallest_nonzero)
     rate = 2 * (a0 * data.smallest_nonzero - slack)
 
-    def curve(times: Host) -> Host:
-        return np.asarray(potential / smallest * np.exp(-rate * times))
-
-    return Bound(
-        id="multi-output-decay",
-        quantity="excess_loss" if floor else "loss",
-        assumptions=tuple(judged),
-        curve=curve,
+    return bound_on_excess(
+        "multi-output-decay",
+        judged,
+        exponential(potential / smallest, rate),
         rate=rate,
         floor=floor,
-        rounding=256 * eps * (condition + (floor / (start - floor) if start > floor else 0.0)),
+        excess=max(start - floor, 0.0),
+        rounding=256 * eps,
+        condition=condition,
         constants={
             "a0": a0,
             "lambda": data.smallest_nonzero,

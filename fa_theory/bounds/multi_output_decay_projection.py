@@ -6,7 +6,7 @@ import numpy as np
 
 from fa_theory.backend import to_numpy
 from fa_theory.bounds import assumptions as assume
-from fa_theory.bounds.bound import Bound, Host
+from fa_theory.bounds.bound import Bound, bound_on_excess, exponential
 from fa_theory.bounds.multi_output_decay import MatrixAlignment, matrix_alignment
 from fa_theory.laws import has_matrix_law
 from fa_theory.model import Network, Problem, Spectrum, spectrum
@@ -54,17 +54,15 @@ def multi_output_decay_projection(network: Network, problem: Problem) -> Bound:
     judged.append(assume.judged("decay: mu > 0", mu, rounding, f"mu = {mu:.6g}, a0 = {known.a0:.6g}"))
     rate = 2 * (mu - rounding)
 
-    def curve(times: Host) -> Host:
-        return np.asarray(known.potential / known.smallest * np.exp(-rate * times))
-
-    return Bound(
-        id="multi-output-decay-projection",
-        quantity="excess_loss" if floor else "loss",
-        assumptions=tuple(judged),
-        curve=curve,
+    return bound_on_excess(
+        "multi-output-decay-projection",
+        judged,
+        exponential(known.potential / known.smallest, rate),
         rate=rate,
         floor=floor,
-        rounding=256 * eps * (known.condition + (floor / (start - floor) if start > floor else 0.0)),
+        excess=max(start - floor, 0.0),
+        rounding=256 * eps,
+        condition=known.condition,
         constants={
             "a0": known.a0,
             "mu": mu,

@@ -67,6 +67,13 @@ def _logistic_curve(start: float, rho: float, n_samples: int) -> Callable[[Host]
     return curve
 
 
+def margin_of_labels(network: Network, problem: Problem) -> Margin | None:
+    """Return the max margin of the inputs, None where the labels are not a column of -1 and +1."""
+    labels = to_numpy(problem.Y)
+    signs = labels.shape[1] == 1 and bool(np.all(abs(labels) == 1))
+    return max_margin(network.first_layer_inputs(problem.X), problem.Y) if signs else None
+
+
 def separable_data(margin: Margin | None) -> Assumption:
     """Judge whether some u has y_j u.x_j > 0 for all j; the margin is that of the data over max_j |x_j|.
 
@@ -108,17 +115,12 @@ def separable_decay(network: Network, problem: Problem) -> Bound:
     Statement separable-decay (generalised decay on separable data: paper; constants and assumptions: own).
     For linear networks s > 0 is enough in place of all C_i <= 0, as all g_i agree.
     """
-    labels = to_numpy(problem.Y)
-    signs = labels.shape[1] == 1 and bool(np.all(abs(labels) == 1))
     inputs = network.first_layer_inputs(problem.X)
-    margin = max_margin(inputs, problem.Y) if signs else None
+    margin = margin_of_labels(network, problem)
     alignment = assume.initial_alignment(network)
     slope = float(network.activation.slope or 0.0)
     judged = (
-        assume.two_layers(network),
-        assume.scalar_output(network),
-        assume.leaky(network),
-        assume.loss_is(problem, "exponential", "logistic"),
+        *assume.leaky_two_layers(network, problem, "exponential", "logistic"),
         assume.aligning_rule(network),
         separable_data(margin),
         assume.aligned_start(network, alignment, strict=True),

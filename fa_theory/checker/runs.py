@@ -2,7 +2,7 @@
 
 du/dt = -S (theta(u) - theta*) with W_1 = W_1(0) + b u^T. As D theta = W_1^T W_1 + (b.v) I and b.v = 1/2 |W_1|^2 - C,
 the flow contracts in the norm of S^(-1) up to exp(max(-b.v, 0) tr(S) t) <= exp(max(C, 0) tr(S) t): a polynomial path
-with a small defect is close to it. Gradient descent has the same variables, and b.v.
+with a small defect is close to it (lemma reduced-contraction). Gradient descent has the same variables, and b.v.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ which is >= c I, at every u. Write u = S w. A path with a defect is at a distanc
 the norm |e|_S = sqrt(e^T S e), d|e|_S/dt <= mu |e|_S + |defect|_S, mu = max(-b.v, 0) lambda_max(S): aligned flows
 contract. So any polynomial path will do; its defect is bounded from its coefficients, and no a-priori enclosure of the
 flow is needed: the least b.v is taken from a tube around the path that the solution is then shown not to leave, or from
-c where that fails.
+c where that fails. Lemma reduced-contraction (proofs/lemmas/reduced_contraction.py) proves it, the tube included.
 """
 
 from __future__ import annotations
@@ -37,14 +37,7 @@ _TUBE = arb((1, -40))
 
 def has_enclosed_flow(start: ExactStart) -> tuple[Assumption, ...]:
     """Return what the network and the problem must be for `enclosed_losses`, each judged."""
-    network = start.floats
-    return (
-        assume.two_layers(network),
-        assume.scalar_output(network),
-        assume.linear_activation(network),
-        assume.loss_is(start.problem, "squared"),
-        assume.fixed_feedback(network),
-    )
+    return assume.linear_two_layers(start.floats, start.problem)
 
 
 def enclosed_losses(start: ExactStart, times: Sequence[Rational]) -> tuple[tuple[Ball, ...], tuple[Ball, ...]]:

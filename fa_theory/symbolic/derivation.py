@@ -17,9 +17,11 @@ from fa_theory.symbolic.inference import (
     StepFailed,
     equation,
     inequality,
+    inverted,
     multiplied,
     require_continuous,
     require_defined,
+    require_possible_rates,
     resting_on,
     summed,
 )
@@ -27,7 +29,6 @@ from fa_theory.symbolic.premises import establishing, inductive, instance
 from fa_theory.symbolic.rates import MatrixRate, Rate, rate
 from fa_theory.symbolic.scope import letters, named
 from fa_theory.symbolic.steps import Step
-from fa_theory.symbolic.sums import canonical
 from fa_theory.symbolic.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -75,11 +76,7 @@ class Derivation:
         if key not in self.assumptions:
             raise StepFailed(f"{key!r} is not among the assumptions: {', '.join(self.assumptions) or 'none'}")
         claimed = claim(lhs, relation, rhs)
-        for one, other in ((claimed.lhs, claimed.rhs), (claimed.rhs, claimed.lhs)):
-            if isinstance(one, Rate):
-                require_continuous(repr(key), one)
-            if isinstance(one, Rate) and canonical(one) == 0 != other:
-                raise StepFailed(f"{key!r}: {one.arg} is constant in time, its rate cannot be {other}")
+        require_possible_rates(repr(key), claimed)
         premise = Premise(key, claimed, frozenset(schematic))
         if premise not in self._stated:
             fact = Fact(claimed, frozenset({premise}), schematic=premise.schematic)
@@ -178,11 +175,9 @@ class Derivation:
         StepFailed
             If the fact is not of that form.
         """
-        lhs, relation, rhs = fact.claim
-        if relation != "<" or lhs != 0:
-            raise StepFailed(f"{name}: not of the form 0 < c: {fact.claim}")
-        inverse = resting_on(claim(0, "<", 1 / rhs), [fact])
-        return self._record(name, "inequality", inverse, why or "the reciprocal of a positive number is positive")
+        return self._record(
+            name, "inequality", inverted(name, fact), why or "the reciprocal of a positive number is positive"
+        )
 
     def constant(self, name: str, fact: Fact, value: Any) -> Fact:
         """From d/dt Q = 0 conclude Q = value at all times, `value` a new symbol for what Q is at the start.

@@ -17,6 +17,7 @@ from fa_theory.symbolic.equality import (
     undefined,
 )
 from fa_theory.symbolic.facts import Claim, Fact, claim, home_of
+from fa_theory.symbolic.rates import Rate
 from fa_theory.symbolic.scope import free_indices, letters
 from fa_theory.symbolic.sums import Rules, canonical, require_limits
 from fa_theory.symbolic.words import combination
@@ -89,6 +90,14 @@ def multiplied(name: str, multiplier: Any, fact: Fact) -> Fact:
     return resting_on(claim(value * lhs, relation if relation != "<" or positive else "<=", value * rhs), facts)
 
 
+def inverted(name: str, fact: Fact) -> Fact:
+    """Return 0 < 1/c for a fact 0 < c."""
+    lhs, relation, rhs = fact.claim
+    if relation != "<" or lhs != 0:
+        raise StepFailed(f"{name}: not of the form 0 < c: {fact.claim}")
+    return resting_on(claim(0, "<", 1 / rhs), [fact])
+
+
 def resting_on(claimed: Claim, facts: Sequence[Fact]) -> Fact:
     """Return a fact that inherits all that the facts rest on; what is schematic in one must be so in all to stay so."""
     empty: frozenset[Any] = frozenset()
@@ -140,6 +149,15 @@ def require_continuous(name: str, change: Any) -> None:
             canonical(scalar)
     except ValueError as wrong:
         raise StepFailed(f"{name}: {wrong}") from wrong
+
+
+def require_possible_rates(name: str, claimed: Claim) -> None:
+    """Require of a rate of change that is claimed that its quantity has no jumps, and moves unless the rate is 0."""
+    for one, other in ((claimed.lhs, claimed.rhs), (claimed.rhs, claimed.lhs)):
+        if isinstance(one, Rate):
+            require_continuous(name, one)
+            if canonical(one) == 0 != other:
+                raise StepFailed(f"{name}: {one.arg} is constant in time, its rate cannot be {other}")
 
 
 def _require(shown: bool, name: str, claimed: Claim) -> None:

@@ -10,6 +10,25 @@ RULES = ("fa", "sign-fa", "adafa:0.5", "adafa:2", "backprop")
 
 seeds = st.integers(0, 2**32 - 1)
 
+TWO_SAMPLES = np.array([[1.0, 0.2], [0.0, 1.0]])
+
+# what is changed of `two_neurons`, and the assumption of the reduced flow's bounds that this breaks
+BREAKS_OF_THE_REDUCED_FLOW = [
+    ({}, None),
+    ({"activation": "leaky_relu:0.5"}, "linear activation"),
+    ({"feedback": "sign-fa"}, "rule is fa"),
+    ({"biases": [None, np.zeros(1)]}, "no output bias"),
+    ({"biases": [np.zeros(2), None]}, None),
+    ({"feedback": [np.array([[1.0], [1.0]])]}, "aligned start"),
+]
+
+
+def two_neurons(activation, changes=None):
+    """Two neurons under FA, aligned by a wide margin, but for the changes."""
+    weights = [np.array([[0.5, 0.0], [0.0, 0.5]]), np.array([[1.0, -1.0]])]
+    own = {"weights": weights, "activation": activation, "feedback": [np.array([[1.0], [-1.0]])]}
+    return Network(**(own | (changes or {})))
+
 
 def aligned(seed, d, width, activation="linear", rule="fa", biases=False, slack=0.3):
     """A two-layer scalar network with every c_i in [0, slack] or so, solved for v_i by hand."""
@@ -33,6 +52,19 @@ def aligned(seed, d, width, activation="linear", rule="fa", biases=False, slack=
     V = v[None, :]
     given = [b, rng.uniform(-1, 1, 1)] if biases else None
     return Network([W, V], activation, feedback_rules(rule, [W, V], [B[:, None]]), given)
+
+
+def wide(seed, width, size, n_samples=3, slope=0.3, rule="fa"):
+    """Weights of a given size and outputs of zero: neurons in pairs of opposite feedback."""
+    rng = np.random.default_rng([seed, 5])
+    half = rng.standard_normal((width // 2, 4)) * size
+    W = np.vstack([half, half])
+    sizes = rng.uniform(0.8, 1.2, width // 2)
+    b = np.concatenate([sizes, -sizes])
+    target = np.sum(W**2, axis=1) / 2 + 1e-3
+    v = target * np.sign(b) if rule == "sign-fa" else target / b
+    network = Network([W, v[None, :]], f"leaky_relu:{slope}", rule if rule == "sign-fa" else [b[:, None]])
+    return network, regression(seed, n_samples, 4)
 
 
 def own_alignment(network):
@@ -85,6 +117,15 @@ def separable(seed, n_samples, d, loss):
     X = rng.uniform(-1, 1, (n_samples, d))
     X += ((y * rng.uniform(0.2, 1, n_samples)) - X @ u)[:, None] * u
     return Problem(X, y, loss)
+
+
+def largest(allowed):
+    """The largest number up to 1e6 that is allowed, by bisection: all smaller ones must be."""
+    below, above = 0.0, 1e6
+    for _ in range(120):
+        middle = (below + above) / 2
+        below, above = (middle, above) if allowed(middle) else (below, middle)
+    return below
 
 
 def failing(bound):

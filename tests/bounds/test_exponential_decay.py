@@ -2,7 +2,19 @@
 
 import numpy as np
 import pytest
-from bound_instances import RULES, aligned, failing, gram, output, own_alignment, regression, run, seeds
+from bound_instances import (
+    RULES,
+    aligned,
+    failing,
+    gram,
+    output,
+    own_alignment,
+    regression,
+    run,
+    seeds,
+    two_neurons,
+)
+from bound_instances import TWO_SAMPLES as X
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -138,14 +150,6 @@ def test_adafa_with_fas_invariant_in_place_of_its_own():
     assert assess_bound(bound, run(network, problem, time=0.5)).verdict == "holds"
 
 
-BASE = {
-    "weights": [np.array([[0.5, 0.0], [0.0, 0.5]]), np.array([[1.0, -1.0]])],
-    "activation": "leaky_relu:0.5",
-    "feedback": [np.array([[1.0], [-1.0]])],
-}
-X = np.array([[1.0, 0.2], [0.0, 1.0]])
-
-
 @pytest.mark.parametrize(
     ("change", "loss", "samples", "name"),
     [
@@ -170,7 +174,7 @@ X = np.array([[1.0, 0.2], [0.0, 1.0]])
     ],
 )
 def test_each_assumption_broken_alone_is_the_one_named(change, loss, samples, name):
-    network = Network(**{**BASE, **change})
+    network = two_neurons("leaky_relu:0.5", change)
     labels = np.where(np.arange(len(samples)) % 2, 1.0, -1.0)
     bound = exponential_decay(network, Problem(samples, labels, loss))
     expected = [] if name is None else [name]

@@ -4,7 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from bound_instances import aligned, failing, gram, output, own_alignment, regression, run, seeds
+from bound_instances import (
+    TWO_SAMPLES,
+    aligned,
+    failing,
+    gram,
+    output,
+    own_alignment,
+    regression,
+    run,
+    seeds,
+    two_neurons,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
@@ -95,14 +106,6 @@ def test_it_ends_much_faster_where_c_is_small():
     assert assess_bound(hasty, trajectory).verdict == "refuted"
 
 
-X = np.array([[1.0, 0.2], [0.0, 1.0]])
-BASE = {
-    "weights": [np.array([[0.5, 0.0], [0.0, 0.5]]), np.array([[1.0, -1.0]])],
-    "activation": "leaky_relu:0.5",
-    "feedback": [np.array([[1.0], [-1.0]])],
-}
-
-
 @pytest.mark.parametrize(
     ("change", "name"),
     [
@@ -115,14 +118,14 @@ BASE = {
     ],
 )
 def test_each_assumption_broken_alone_is_the_one_named(change, name):
-    bound = exponential_decay_growth(Network(**{**BASE, **change}), Problem(X, [1.0, -1.0]))
+    bound = exponential_decay_growth(two_neurons("leaky_relu:0.5", change), Problem(TWO_SAMPLES, [1.0, -1.0]))
     assert failing(bound) == ([] if name is None else [name])
 
 
 def test_a_neuron_without_feedback_is_named():
     # its v_i is not tied to its w_i: outputs can be fitted without growth
     network = Network([[[0.0, 0.0], [0.0, 0.5]], [[3.0, -1.0]]], "leaky_relu:0.5", [[[0.0], [-1.0]]])
-    assert failing(exponential_decay_growth(network, Problem(X, [1.0, -1.0]))) == ["no feedback b_i is zero"]
+    assert failing(exponential_decay_growth(network, Problem(TWO_SAMPLES, [1.0, -1.0]))) == ["no feedback b_i is zero"]
 
 
 def test_no_excess_loss_gives_zero():

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from bound_instances import aligned, failing, gram, own_alignment, regression, run, seeds
+from bound_instances import aligned, failing, gram, own_alignment, regression, run, seeds, wide
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import eigh
@@ -13,19 +13,6 @@ from fa_theory.bounds import exponential_decay, exponential_decay_path, exponent
 from fa_theory.bounds.exponential_decay_path import _STEP, _stages
 from fa_theory.model import Network, Problem
 from fa_theory.verification import assess_bound
-
-
-def wide(seed, width, size, slope=0.3, rule="fa"):
-    """Weights of a given size and outputs of zero: neurons in pairs of opposite feedback."""
-    rng = np.random.default_rng([seed, 5])
-    half = rng.standard_normal((width // 2, 4)) * size
-    W = np.vstack([half, half])
-    sizes = rng.uniform(0.8, 1.2, width // 2)
-    b = np.concatenate([sizes, -sizes])
-    target = np.sum(W**2, axis=1) / 2 + 1e-3
-    v = target * np.sign(b) if rule == "sign-fa" else target / b
-    network = Network([W, v[None, :]], f"leaky_relu:{slope}", rule if rule == "sign-fa" else [b[:, None]])
-    return network, regression(seed, 3, 4)
 
 
 def known_form(network, problem, moved, share):

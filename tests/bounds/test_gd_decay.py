@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from bound_instances import aligned, failing, gram, output, own_alignment, regression, seeds
+from bound_instances import aligned, failing, gram, largest, output, own_alignment, regression, seeds
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import differential_evolution
@@ -32,11 +32,7 @@ def limit(network, problem, theta, mu):
         first = eta <= (2 - mu) * (1 - theta) * theta * c**2 / (b**2 * excess)
         return first and eta * high * (1.5 * r**2 + c + eta * b * r * np.sqrt(2 * high * excess)) + eta * beta <= mu
 
-    below, above = 0.0, 1e6
-    for _ in range(120):
-        middle = (below + above) / 2
-        below, above = (middle, above) if allowed(middle) else (below, middle)
-    return below
+    return largest(allowed)
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -4,7 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from bound_instances import aligned, failing, output, regression, seeds
+from bound_instances import (
+    BREAKS_OF_THE_REDUCED_FLOW,
+    TWO_SAMPLES,
+    aligned,
+    failing,
+    largest,
+    output,
+    regression,
+    seeds,
+    two_neurons,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
@@ -58,11 +68,7 @@ def limit(network, problem, theta, mu):
         steep = a + 1.5 * size**2 + eta * b * size * np.sqrt(2 * high * loss)
         return first and eta * (kept + high * steep) <= mu
 
-    below, above = 0.0, 1e6
-    for _ in range(120):
-        middle = (below + above) / 2
-        below, above = (middle, above) if allowed(middle) else (below, middle)
-    return below
+    return largest(allowed)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -140,30 +146,13 @@ def test_too_fast_a_bound_is_refuted_and_too_long_a_step_is_named():
     assert long.step_size == bound.step_size
 
 
-BASE = {
-    "weights": [np.array([[0.5, 0.0], [0.0, 0.5]]), np.array([[1.0, -1.0]])],
-    "activation": "linear",
-    "feedback": [np.array([[1.0], [-1.0]])],
-}
-
-
-@pytest.mark.parametrize(
-    ("change", "name"),
-    [
-        ({}, None),
-        ({"activation": "leaky_relu:0.5"}, "linear activation"),
-        ({"feedback": "sign-fa"}, "rule is fa"),
-        ({"biases": [None, np.zeros(1)]}, "no output bias"),
-        ({"biases": [np.zeros(2), None]}, None),
-        ({"feedback": [np.array([[1.0], [1.0]])]}, "aligned start"),
-    ],
-)
+@pytest.mark.parametrize(("change", "name"), BREAKS_OF_THE_REDUCED_FLOW)
 def test_each_assumption_broken_alone_is_the_one_named(change, name):
-    bound = gd_decay_growth(Network(**{**BASE, **change}), Problem([[1.0, 0.2], [0.0, 1.0]], [1.0, -1.0]))
+    bound = gd_decay_growth(two_neurons("linear", change), Problem(TWO_SAMPLES, [1.0, -1.0]))
     assert failing(bound) == ([] if name is None else [name])
 
 
 @pytest.mark.parametrize("step_size", [0.0, -1.0, float("nan"), float("inf")])
 def test_step_sizes_that_are_none_are_refused(step_size):
     with pytest.raises(ValueError, match="step_size must be a positive finite number"):
-        gd_decay_growth(Network(**BASE), Problem([[1.0, 0.2], [0.0, 1.0]], [1.0, -1.0]), step_size)
+        gd_decay_growth(two_neurons("linear"), Problem(TWO_SAMPLES, [1.0, -1.0]), step_size)

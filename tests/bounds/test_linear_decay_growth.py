@@ -4,7 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from bound_instances import aligned, failing, output, regression, run, seeds
+from bound_instances import (
+    BREAKS_OF_THE_REDUCED_FLOW,
+    TWO_SAMPLES,
+    aligned,
+    failing,
+    output,
+    regression,
+    run,
+    seeds,
+    two_neurons,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
@@ -143,27 +153,9 @@ def test_by_hand_in_one_variable_and_the_end_comes_too_early_with_its_rate():
     assert assess_bound(hasty, trajectory).verdict == "refuted"
 
 
-X = np.array([[1.0, 0.2], [0.0, 1.0]])
-BASE = {
-    "weights": [np.array([[0.5, 0.0], [0.0, 0.5]]), np.array([[1.0, -1.0]])],
-    "activation": "linear",
-    "feedback": [np.array([[1.0], [-1.0]])],
-}
-
-
-@pytest.mark.parametrize(
-    ("change", "name"),
-    [
-        ({}, None),
-        ({"activation": "leaky_relu:0.5"}, "linear activation"),
-        ({"feedback": "sign-fa"}, "rule is fa"),
-        ({"biases": [None, np.zeros(1)]}, "no output bias"),
-        ({"biases": [np.zeros(2), None]}, None),
-        ({"feedback": [np.array([[1.0], [1.0]])]}, "aligned start"),
-    ],
-)
+@pytest.mark.parametrize(("change", "name"), BREAKS_OF_THE_REDUCED_FLOW)
 def test_each_assumption_broken_alone_is_the_one_named(change, name):
-    bound = linear_decay_growth(Network(**{**BASE, **change}), Problem(X, [1.0, -1.0]))
+    bound = linear_decay_growth(two_neurons("linear", change), Problem(TWO_SAMPLES, [1.0, -1.0]))
     assert failing(bound) == ([] if name is None else [name])
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from bound_instances import RULES, aligned, failing, output, own_alignment, run, seeds, separable
+from bound_instances import RULES, aligned, failing, output, own_alignment, run, seeds, separable, two_neurons
 from flint import arb, ctx
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -150,11 +150,6 @@ def test_an_infinite_exponential_loss_is_bounded_after_the_start():
     np.testing.assert_allclose(bound([0.0, 2.0]), [np.inf, 1 / (2 * (30000 - 450))], rtol=1e-12)
 
 
-BASE = {
-    "weights": [np.array([[0.5, 0.0], [0.0, 0.5]]), np.array([[1.0, -1.0]])],
-    "activation": "leaky_relu:0.5",
-    "feedback": [np.array([[1.0], [-1.0]])],
-}
 X, Y = np.array([[1.0, 0.2], [0.0, -1.0], [2.0, 1.0]]), np.array([1.0, -1.0, 1.0])
 
 
@@ -175,7 +170,7 @@ X, Y = np.array([[1.0, 0.2], [0.0, -1.0], [2.0, 1.0]]), np.array([1.0, -1.0, 1.0
 def test_each_assumption_broken_alone_is_the_one_named(change, loss, flip, names):
     samples = X if flip is None else np.array([[1.0, 0.0], [0.0, -1.0], [1.0, 0.0]])
     problem = Problem(samples, Y if flip is None else flip, loss)
-    bound = separable_decay(Network(**{**BASE, **change}), problem)
+    bound = separable_decay(two_neurons("leaky_relu:0.5", change), problem)
     assert failing(bound) == names
     assert all(each.holds is False and each.margin <= 0 for each in bound.failed)
 
@@ -244,7 +239,7 @@ def test_margins_below_a_billionth_are_not_decided(lower, upper, holds, scale):
 def test_tiny_margins_of_real_data_are_undecided():
     angle = 1e-10
     X = np.array([[1.0, angle], [-1.0, angle]])
-    bound = separable_decay(Network(**BASE), Problem(X, [1.0, 1.0], "logistic"))
+    bound = separable_decay(two_neurons("leaky_relu:0.5"), Problem(X, [1.0, 1.0], "logistic"))
     (failure,) = bound.failed
     assert failure.name == "separable data"
     assert failure.holds is None
