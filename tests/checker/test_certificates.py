@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import fa_theory as ft
+from fa_theory import checker
 from fa_theory.checker import RejectedError, UnreadableError, check_certificate
-from fa_theory.checker import instance as reading
 from fa_theory.verification import certificate as writing
 from fa_theory.verification import instance_from_data, run_instance
 from tests.bounds.bound_instances import aligned, regression, separable
@@ -155,7 +155,7 @@ def test_another_instance_is_rejected(certificates, tmp_path, array):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("rule", "backprop"), ("loss", "logistic"), ("slope", "1/2"), ("rule", "sign-fa")],
+    [("rule", "backprop"), ("loss", "logistic"), ("slope", "0x1p-1"), ("rule", "sign-fa")],
 )
 def test_another_setting_is_rejected(certificates, tmp_path, key, value):
     content = copy.deepcopy(certificates["flow"])
@@ -166,7 +166,7 @@ def test_another_setting_is_rejected(certificates, tmp_path, key, value):
 
 def test_another_step_size_theta_or_minibatch_is_rejected(certificates, tmp_path):
     content = copy.deepcopy(certificates["gd"])
-    content["instance"]["run"]["step_size"] = (1.5e-4).hex()
+    content["instance"]["step_size"] = (1.5e-4).hex()
     with pytest.raises(RejectedError):
         check(tmp_path, rehashed(content))
     for name in ("theta", "mu"):
@@ -175,14 +175,14 @@ def test_another_step_size_theta_or_minibatch_is_rejected(certificates, tmp_path
         with pytest.raises(RejectedError, match="theta, mu"):
             check(tmp_path, content)
     content = copy.deepcopy(certificates["sgd"])
-    content["instance"]["run"]["batches"].reverse()
+    content["instance"]["batches"].reverse()
     with pytest.raises(RejectedError):
         check(tmp_path, rehashed(content))
 
 
 def test_a_step_size_that_is_too_large_is_rejected_whatever_else_is_claimed(certificates, tmp_path):
     content = copy.deepcopy(certificates["gd"])
-    content["instance"]["run"]["step_size"] = (0.5).hex()
+    content["instance"]["step_size"] = (0.5).hex()
     content["observed"] = {}
     content["bounds"][0]["verdict"] = "not compared"
     with pytest.raises(RejectedError, match="step size is too large"):
@@ -240,19 +240,19 @@ def test_reordered_or_missing_parts_are_rejected(certificates, tmp_path):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "cannot be read as JSON"),
-        ("{", "cannot be read as JSON"),
-        ("[" * 100_000, "cannot be read as JSON"),
+        ("", "JSONDecodeError|RecursionError|ValueError"),
+        ("{", "JSONDecodeError|RecursionError|ValueError"),
+        ("[" * 100_000, "JSONDecodeError|RecursionError|ValueError"),
         ('{"format": 1, "format": 2}', "a key occurs twice"),
         ('{"t": NaN}', "NaN"),
         ('{"t": -Infinity}', "Infinity"),
-        ('{"t": 0.5}', "integers or strings"),
-        ('{"t": 1' + "0" * 10_000 + "}", "cannot be read as JSON"),
-        ("[]", "is not a certificate"),
-        ("{}", "is not a certificate"),
-        ('"text"', "is not a certificate"),
-        ("\ufeff{}", "cannot be read as JSON"),
-        ('{"format": "fa_theory certificate 2"}', "is not a certificate"),
+        ('{"t": 0.5}', "a number must be like"),
+        ('{"t": 1' + "0" * 10_000 + "}", "JSONDecodeError|RecursionError|ValueError"),
+        ("[]", "it must hold"),
+        ("{}", "it must hold"),
+        ('"text"', "it must hold"),
+        ("\ufeff{}", "JSONDecodeError|RecursionError|ValueError"),
+        ('{"format": "fa_theory certificate 1"}', "it must hold"),
     ],
 )
 def test_what_is_no_certificate_is_unreadable(tmp_path, text, reason):
@@ -270,8 +270,8 @@ def test_bytes_folders_and_missing_files_are_unreadable(tmp_path):
 def test_an_enormous_file_is_refused_before_it_is_read(tmp_path):
     path = tmp_path / "c.json"
     with path.open("wb") as stream:
-        os.truncate(stream.fileno(), reading.LARGEST_FILE + 1)
-    with pytest.raises(UnreadableError, match=f"at most {reading.LARGEST_FILE} bytes"):
+        os.truncate(stream.fileno(), checker.LARGEST_FILE + 1)
+    with pytest.raises(UnreadableError, match=f"at most {checker.LARGEST_FILE} bytes"):
         check_certificate(path)
 
 
@@ -290,7 +290,7 @@ def test_wrong_kinds_anywhere_are_errors_and_never_more(certificates, tmp_path, 
     paths = [("instance",), ("t",), ("t", 0), ("observed",), ("observed", "loss"), ("observed", "loss", 0)]
     paths += [("instance", key) for key in content["instance"]] + [("observed", "loss", 0, 1)]
     paths += [("instance", "arrays", "X"), ("instance", "arrays", "X", 0), ("instance", "arrays", "X", 0, 0)]
-    paths += [("instance", "run", key) for key in content["instance"]["run"]] + [("instance", "run", "batches", 0)]
+    paths += [("instance", "batches", 0)]
     for path in paths:
         edited = copy.deepcopy(content)
         at(edited, path[:-1])[path[-1]] = wrong
