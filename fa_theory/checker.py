@@ -20,7 +20,7 @@ from flint import arb, arb_mat, arb_poly, ctx, fmpq, fmpq_mat
 FORMAT, PRECISIONS = "fa_theory certificate 2", (192, 384, 768, 1536, 3072, 6144, 12288)
 CONTENT = {"format", "version", "instance", "best_fit", "t", "observed", "bounds"}
 BOUNDS = ("descent", "separable-decay", "exponential-decay", "multi-output-decay", "gd-decay")
-LARGEST_FILE, LARGEST_MATRIX, LARGEST_PRODUCT, MOST_WORK = 1 << 26, 200, 10**9, 10**10
+LARGEST_FILE, LARGEST_MATRIX, LARGEST_PRODUCT, MOST_WORK = 1 << 26, 200, 10**9, 2 * 10**9
 
 
 class RejectedError(Exception):
@@ -45,13 +45,13 @@ def check_certificate(path: str | Path) -> str:
     except RejectedError:
         raise
     except Exception as error:  # whatever a file makes fail, it proves nothing
-        raise UnreadableError(f"{file} cannot be read as a certificate ({type(error).__name__}: {error})") from error
+        raise UnreadableError(f"{file} cannot be read as a certificate ({error!r:.300})") from error
     raise RejectedError(f"{undecided}: cannot be confirmed with {PRECISIONS[-1]} bits")
 
 
 def _need(condition: object, why: str) -> None:
     if not condition:
-        raise RejectedError(why)
+        raise RejectedError("".join(x if x.isprintable() else "?" for x in why[:200]))  # it may quote the file
 
 
 def _bytes(file: Path) -> bytes:
@@ -220,12 +220,11 @@ def _check(content: dict[str, Any], i: _Instance) -> str:
         _confirm(name, t, values, [x + arb(i.floor) if name == "loss" else x for x in excess])
     _need(len({bound["id"] for bound in bounds}) == len(bounds), "a bound occurs twice")
     for bound in bounds:
-        name, quantity, values = bound["id"], bound["quantity"], bound["value"]
+        name, quantity, values = bound["id"], bound["quantity"], [list(map(_ball, ends)) for ends in bound["value"]]
         known, curve = _derive(i, name, bound["witness"])
         _need(quantity == ("excess_loss" if name in BOUNDS[2:] and i.floor else "loss"), f"{name}: another quantity")
         _need(bound["constants"].keys() == known.keys() and len(values) == len(t), f"{name}: constants or values lack")
         constants = {key: list(map(_ball, bound["constants"][key])) for key in known}
-        values = [list(map(_ball, ends)) for ends in values]
         _confirm(name, known, constants.values(), known.values())
         _need(all(constants[key][0] > 0 for key in known if key in ("rate", "room")), f"{name}: it does not decay")
         mapped = [[_primitive(i.N * x) for x in ends] for ends in values] if i.loss == "logistic" else values
@@ -262,10 +261,12 @@ def _flow(i: _Instance, places: list[fmpq]) -> Iterator[arb_mat]:
     of polynomials with a small defect is close to the solution. Always b.v = 1/2 |W|^2 - C >= -C(0), and it is at least
     what it is in a tube around the path, as long as the solution does not leave the tube.
     """
+    d, order = i.X.ncols(), ctx.prec // 5
+    _need(d <= LARGEST_MATRIX, f"the flow is enclosed for at most {LARGEST_MATRIX} inputs")
     S, A = (arb_mat(M).tolist() for M in (i.X.transpose() * i.X / i.N, i.W.transpose() * i.W))
     drift, p = (arb_mat(M).entries() for M in (i.best - i.W.transpose() * i.v.transpose(), i.W.transpose() * i.B))
-    order, beta, b2, size = ctx.prec // 5, arb((i.v * i.B)[0, 0]), arb(_dot(i.B, i.B)), arb(_dot(i.X, i.X) / i.N)
-    root, tube, now, w, error, done = size.sqrt(), arb((1, -40)), fmpq(0), [arb(0)] * len(p), arb(0), 0
+    beta, b2, size = arb((i.v * i.B)[0, 0]), arb(_dot(i.B, i.B)), arb(_dot(i.X, i.X) / i.N)
+    root, tube, w, error, now, step, done = size.sqrt(), arb((1, -40)), [arb(0)] * d, arb(0), fmpq(0), places[-1], 0
 
     def move(w: list[Any], reach: arb) -> tuple[list[Any], Any]:
         """Return dw/dt and b.v, for balls, or polynomials, and any u within `reach` of S w."""
@@ -275,8 +276,8 @@ def _flow(i: _Instance, places: list[fmpq]) -> Iterator[arb_mat]:
         rest = [y - sum(a * x for a, x in zip(row, u, strict=True)) for y, row in zip(drift, A, strict=True)]
         return [y - x * along - q / 2 * square for y, x, q in zip(rest, u, p, strict=True)], along
 
-    for _ in range(MOST_WORK // (6 * order**3 * len(p))):
-        terms, step = [[x] for x in w], places[-1] - now
+    for _ in range(MOST_WORK // (6 * order**3 * d)):
+        terms, step = [[x] for x in w], min(4 * step, places[-1] - now)
         for k in range(order):
             rates, _ = move([arb_poly(x) for x in terms], arb(0))
             terms = [[*x, (rate[k] / (k + 1)).mid()] for x, rate in zip(terms, rates, strict=True)]
@@ -288,12 +289,11 @@ def _flow(i: _Instance, places: list[fmpq]) -> Iterator[arb_mat]:
         lowest = max(arb(i.s).lower(), move([x(during) for x in path], tube)[1].lower())  # not a number is not > s
         error = ((-size * h * min(lowest, arb(0))).exp() * (error + root * h * defect)).upper()
         if not error * root < tube:
-            break
+            raise FloatingPointError("the loss of the flow")
         while done < len(places) and places[done] <= now + step:
-            yield arb_mat(len(p), 1, move([x(arb(places[done] - now)) for x in path], error * root)[0])
+            yield arb_mat(d, 1, move([x(arb(places[done] - now)) for x in path], error * root)[0])
             done += 1
         if done == len(places):
             return
-        ends, now = [x(h) for x in path], now + step
-        w, error = [x.mid() for x in ends], (error + root * sum(x.rad() for x in ends)).upper()
-    raise FloatingPointError("the loss of the flow")
+        now, w, error = now + step, [x(h).mid() for x in path], (error + root * sum(x(h).rad() for x in path)).upper()
+    raise RejectedError("the flow takes too many pieces to be enclosed")
