@@ -9,15 +9,19 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from flint import fmpq_mat
+
 from fa_theory.backend import to_numpy
+from fa_theory.checker import BOUNDS, FORMAT
 from fa_theory.files import replacing
 from fa_theory.model import AdaptiveFeedback, Network, PotentialFeedback, Problem, save_state
 from fa_theory.rigour import EnclosedBound
-from fa_theory.rigour.balls import Ball, Rational, outward, rational
+from fa_theory.rigour.balls import Ball, outward
+from fa_theory.rigour.reduced_flow import least_solution
+from fa_theory.rigour.start import ExactStart, matrix_of
 from fa_theory.verification.enclosed import Enclosure
 from fa_theory.verification.report import Report
 
-FORMAT = "fa_theory certificate 1"
 MOST_INLINE = 20_000
 """Instances of more numbers are written to a state file beside the certificate."""
 
@@ -39,8 +43,7 @@ def write_certificate(path: str | os.PathLike[str], report: Report) -> None:
         raise ValueError(f"a certificate is for runs without weight decay, got {list(trajectory.weight_decay)}")
     if run is None:
         raise ValueError("a certificate needs a rigorous report; verify with rigorous=True")
-    bounds = [b for b in run.bounds if b.applicable and b.method == ("gd" if trajectory.method == "gd" else "flow")]
-    bounds = bounds if trajectory.method in ("flow", "gd") else []
+    bounds = [b for b in run.bounds if b.applicable and b.method == trajectory.method and b.id in BOUNDS]
     losses = run.losses if network.activation.is_linear and _has_reduced_run(run) else {}
     if not bounds and not losses:
         why = run.reason or "losses are certified for two-layer linear scalar FA with squared loss only"
@@ -52,6 +55,7 @@ def write_certificate(path: str | os.PathLike[str], report: Report) -> None:
         "format": FORMAT,
         "version": version("fa_theory"),
         "instance": _instance(Path(path), network, problem, report, run),
+        "best_fit": _best_fit(run.start) if problem.loss.name == "squared" else [],
         "t": [_hex(float(place.p) / float(place.q)) if flow else int(place.p) for place in run.places],
         "observed": {name: list(map(_ends, values)) for name, values in losses.items() if name in wanted},
         "bounds": [_bound(each, run, verdicts[each.id].verdict if losses else None) for each in bounds],
@@ -66,6 +70,8 @@ def _check_certifiable(network: Network, problem: Problem, method: str) -> None:
             "a certificate is for two layers, a linear, ReLU or leaky ReLU activation and squared, logistic or "
             f"exponential loss, got {network.depth} layers, {network.activation.name}, {problem.loss.name}"
         )
+    if network.biases[0] is None and network.biases[1] is not None:
+        raise ValueError("a certificate is for a network with biases in both layers, in the first or in none")
     rule = network.feedback[0]
     if isinstance(rule, PotentialFeedback) or (
         isinstance(rule, AdaptiveFeedback) and (to_numpy(rule.W_start) != to_numpy(network.weights[1])).any()
@@ -91,14 +97,12 @@ def _instance(path: Path, network: Network, problem: Problem, report: Report, ru
         arrays["B2"] = rule.matrix(network.weights[1])
     instance: dict[str, Any] = {
         "rule": kind,
-        "kappa": _fraction(rational(float(rule.kappa)) if isinstance(rule, AdaptiveFeedback) else rational(0)),
-        "slope": _fraction(rational(network.activation.slope)),
+        "kappa": _hex(rule.kappa if isinstance(rule, AdaptiveFeedback) else 0),
+        "slope": _hex(network.activation.slope),
         "loss": problem.loss.name,
-        "run": {
-            "method": method,
-            "step_size": None if method == "flow" else _hex(options["step_size"]),
-            "batches": run.batches,
-        },
+        "method": method,
+        "step_size": _hex(0 if method == "flow" else options["step_size"]),
+        "batches": run.batches,
     }
     host = {name: to_numpy(array).astype(float) for name, array in arrays.items()}
     if sum(array.size for array in host.values()) <= MOST_INLINE:
@@ -111,11 +115,21 @@ def _instance(path: Path, network: Network, problem: Problem, report: Report, ru
     return instance | {"sha256": hashlib.sha256(plain.encode()).hexdigest()}
 
 
+def _best_fit(start: ExactStart) -> list[list[str]]:
+    """Return a linear map of the samples (with ones, if there is a bias) that fits the labels best, exactly."""
+    X, labels = matrix_of(start.X), matrix_of(start.labels).transpose().tolist()
+    if any(bias is not None for bias in start.network.biases):
+        X = fmpq_mat([[*row, 1] for row in X.tolist()])
+    back = X.transpose()
+    columns = [least_solution(back * X, back * fmpq_mat([[y] for y in column])) for column in labels]
+    return [[f"{int(x.p):#x}/{int(x.q):#x}" for x in row] for row in zip(*columns, strict=True)]
+
+
 def _bound(bound: EnclosedBound, run: Enclosure, verdict: str | None) -> dict[str, Any]:
     return {
         "id": bound.id,
         "quantity": bound.quantity,
-        "witness": {name: _witness(value) for name, value in bound.witness.items()},
+        "witness": {name: _witness(value) for name, value in bound.witness.items() if name != "step_size"},
         "constants": {name: _ends(value) for name, value in bound.enclosed_constants().items()},
         "value": [_ends(value) for value in bound.values(run.places)],
         "verdict": verdict if verdict in ("holds", "refuted") else "not compared",
@@ -128,10 +142,6 @@ def _witness(value: Any) -> Any:
 
 def _hex(value: float) -> str:
     return float(value).hex()
-
-
-def _fraction(value: Rational) -> str:
-    return f"{value.p}/{value.q}"
 
 
 def _ends(value: Ball) -> list[str]:

@@ -9,60 +9,11 @@ import numpy as np
 import pytest
 
 import fa_theory as ft
+from fa_theory import checker
 from fa_theory.checker import RejectedError, UnreadableError, check_certificate
-from fa_theory.checker import instance as reading
 from fa_theory.verification import certificate as writing
 from fa_theory.verification import instance_from_data, run_instance
-from tests.bounds.bound_instances import aligned, regression, separable
-
-SHORT = {"time": 0.25, "points": 3}
-CASES = {
-    "flow": (aligned(1, 2, 3), regression(1, 4, 2), SHORT),
-    "flow with biases": (aligned(2, 2, 3, biases=True), regression(2, 4, 2), SHORT),
-    "rank deficient": (aligned(3, 3, 2), ft.Problem(np.outer([1.0, 2, -1, 3], [1.0, 2, 3]), np.ones(4)), SHORT),
-    "leaky": (aligned(4, 4, 3, "leaky_relu:0.5"), regression(4, 3, 4), SHORT),
-    "sign-fa": (aligned(5, 4, 3, "leaky_relu:0.5", "sign-fa"), regression(5, 3, 4), SHORT),
-    "adafa": (aligned(5, 2, 3, "linear", "adafa:0.5"), regression(5, 4, 2), SHORT),
-    "backprop": (aligned(5, 2, 3, "linear", "backprop", biases=True), regression(5, 4, 2), SHORT),
-    "logistic": (aligned(6, 3, 3, "leaky_relu:0.2"), separable(6, 5, 3, "logistic"), SHORT),
-    "exponential": (aligned(7, 3, 3), separable(7, 5, 3, "exponential"), SHORT),
-    "gd": (aligned(8, 2, 3), regression(8, 4, 2), {"method": "gd", "steps": 8, "step_size": 1e-4, "points": 3}),
-    "gd with biases": (
-        aligned(8, 2, 3, biases=True),
-        regression(8, 4, 2),
-        {"method": "gd", "steps": 8, "step_size": 1e-5, "points": 3},
-    ),
-    "sgd": (
-        aligned(9, 2, 3, biases=True),
-        regression(9, 6, 2),
-        {"method": "sgd", "steps": 6, "step_size": 0.05, "points": 3, "batch_size": 2, "seed": 1},
-    ),
-}
-
-
-def write(path, network, problem, run):
-    report = ft.verify(network, problem, rigorous=True, **run)
-    writing.write_certificate(path, report)
-    return json.loads(path.read_text())
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("certificates")
-    return {name: write(folder / "c.json", *case) for name, case in CASES.items()}
-
-
-def check(tmp_path, content):
-    path = tmp_path / "c.json"
-    path.write_text(content if isinstance(content, str) else json.dumps(content))
-    return check_certificate(path)
-
-
-def rehashed(content):
-    """The certificate with the hash that its instance, as edited, has."""
-    plain = {key: value for key, value in content["instance"].items() if key != "sha256"}
-    content["instance"]["sha256"] = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
-    return content
+from tests.checker.cases import CASES, SHORT, check, rehashed, write
 
 
 @pytest.mark.parametrize("name", list(CASES))
@@ -155,7 +106,7 @@ def test_another_instance_is_rejected(certificates, tmp_path, array):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("rule", "backprop"), ("loss", "logistic"), ("slope", "1/2"), ("rule", "sign-fa")],
+    [("rule", "backprop"), ("loss", "logistic"), ("slope", "0x1p-1"), ("rule", "sign-fa")],
 )
 def test_another_setting_is_rejected(certificates, tmp_path, key, value):
     content = copy.deepcopy(certificates["flow"])
@@ -166,7 +117,7 @@ def test_another_setting_is_rejected(certificates, tmp_path, key, value):
 
 def test_another_step_size_theta_or_minibatch_is_rejected(certificates, tmp_path):
     content = copy.deepcopy(certificates["gd"])
-    content["instance"]["run"]["step_size"] = (1.5e-4).hex()
+    content["instance"]["step_size"] = (1.5e-4).hex()
     with pytest.raises(RejectedError):
         check(tmp_path, rehashed(content))
     for name in ("theta", "mu"):
@@ -175,14 +126,14 @@ def test_another_step_size_theta_or_minibatch_is_rejected(certificates, tmp_path
         with pytest.raises(RejectedError, match="theta, mu"):
             check(tmp_path, content)
     content = copy.deepcopy(certificates["sgd"])
-    content["instance"]["run"]["batches"].reverse()
+    content["instance"]["batches"].reverse()
     with pytest.raises(RejectedError):
         check(tmp_path, rehashed(content))
 
 
 def test_a_step_size_that_is_too_large_is_rejected_whatever_else_is_claimed(certificates, tmp_path):
     content = copy.deepcopy(certificates["gd"])
-    content["instance"]["run"]["step_size"] = (0.5).hex()
+    content["instance"]["step_size"] = (0.5).hex()
     content["observed"] = {}
     content["bounds"][0]["verdict"] = "not compared"
     with pytest.raises(RejectedError, match="step size is too large"):
@@ -240,19 +191,19 @@ def test_reordered_or_missing_parts_are_rejected(certificates, tmp_path):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "cannot be read as JSON"),
-        ("{", "cannot be read as JSON"),
-        ("[" * 100_000, "cannot be read as JSON"),
+        ("", "JSONDecodeError|RecursionError|ValueError"),
+        ("{", "JSONDecodeError|RecursionError|ValueError"),
+        ("[" * 100_000, "JSONDecodeError|RecursionError|ValueError"),
         ('{"format": 1, "format": 2}', "a key occurs twice"),
         ('{"t": NaN}', "NaN"),
         ('{"t": -Infinity}', "Infinity"),
-        ('{"t": 0.5}', "integers or strings"),
-        ('{"t": 1' + "0" * 10_000 + "}", "cannot be read as JSON"),
-        ("[]", "is not a certificate"),
-        ("{}", "is not a certificate"),
-        ('"text"', "is not a certificate"),
-        ("\ufeff{}", "cannot be read as JSON"),
-        ('{"format": "fa_theory certificate 2"}', "is not a certificate"),
+        ('{"t": 0.5}', "a number must be like"),
+        ('{"t": 1' + "0" * 10_000 + "}", "JSONDecodeError|RecursionError|ValueError"),
+        ("[]", "it must hold"),
+        ("{}", "it must hold"),
+        ('"text"', "it must hold"),
+        ("\ufeff{}", "JSONDecodeError|RecursionError|ValueError"),
+        ('{"format": "fa_theory certificate 1"}', "it must hold"),
     ],
 )
 def test_what_is_no_certificate_is_unreadable(tmp_path, text, reason):
@@ -270,8 +221,8 @@ def test_bytes_folders_and_missing_files_are_unreadable(tmp_path):
 def test_an_enormous_file_is_refused_before_it_is_read(tmp_path):
     path = tmp_path / "c.json"
     with path.open("wb") as stream:
-        os.truncate(stream.fileno(), reading.LARGEST_FILE + 1)
-    with pytest.raises(UnreadableError, match=f"at most {reading.LARGEST_FILE} bytes"):
+        os.truncate(stream.fileno(), checker.LARGEST_FILE + 1)
+    with pytest.raises(UnreadableError, match=f"at most {checker.LARGEST_FILE} bytes"):
         check_certificate(path)
 
 
@@ -290,7 +241,7 @@ def test_wrong_kinds_anywhere_are_errors_and_never_more(certificates, tmp_path, 
     paths = [("instance",), ("t",), ("t", 0), ("observed",), ("observed", "loss"), ("observed", "loss", 0)]
     paths += [("instance", key) for key in content["instance"]] + [("observed", "loss", 0, 1)]
     paths += [("instance", "arrays", "X"), ("instance", "arrays", "X", 0), ("instance", "arrays", "X", 0, 0)]
-    paths += [("instance", "run", key) for key in content["instance"]["run"]] + [("instance", "run", "batches", 0)]
+    paths += [("instance", "batches", 0)]
     for path in paths:
         edited = copy.deepcopy(content)
         at(edited, path[:-1])[path[-1]] = wrong
@@ -350,6 +301,9 @@ def test_what_cannot_be_certified_says_why(tmp_path):
     refused("got 3 layers", deep.network, deep.problem, rigorous=True, **SHORT)
     smooth = instance_from_data(activation="tanh", init="small", width=2)
     refused("tanh", smooth.network, smooth.problem, rigorous=True, **SHORT)
+    network, problem, _ = CASES["flow with biases"]
+    above = ft.Network(network.weights, "linear", network.feedback, [None, network.biases[1]])
+    refused("biases in both layers", above, problem, rigorous=True, **SHORT)
     network, problem, _ = CASES["leaky"]
     misaligned = ft.Network([network.weights[0], -network.weights[1]], network.activation, network.feedback)
     refused("no bound applies", misaligned, problem, rigorous=True, **SHORT)
