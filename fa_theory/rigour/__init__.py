@@ -6,6 +6,7 @@ from fa_theory.rigour.balls import UndecidedError, outward, upper_float
 from fa_theory.rigour.bound import EnclosedBound
 from fa_theory.rigour.decay import descent, exponential_decay, multi_output_decay
 from fa_theory.rigour.gd_decay import gd_decay
+from fa_theory.rigour.hitting_time import hitting_time
 from fa_theory.rigour.separable import separable_decay
 from fa_theory.rigour.start import ExactStart
 
@@ -15,16 +16,65 @@ FLOW_BOUNDS: dict[str, Callable[[ExactStart], EnclosedBound]] = {
     "separable-decay": separable_decay,
     "multi-output-decay": multi_output_decay,
 }
-"""The bounds on the flow that are computed in balls, by the statement's id; gd-decay needs a step size besides."""
+"""The bounds on the flow that are computed in balls from the start alone, by the statement's id."""
+
+HITTING_TIMES: dict[str, Callable[[ExactStart, float | None], EnclosedBound]] = {"hitting-time": hitting_time}
+"""Those that need a loss to reach besides."""
+
+STEP_BOUNDS: dict[str, Callable[[ExactStart, float], EnclosedBound]] = {"gd-decay": gd_decay}
+"""Those on gradient descent, which need a step size besides."""
+
+WHY_NOT: dict[str, str] = {
+    "exponential-decay-growth": "its thousands of levels of the loss are solved for in floating point",
+    "exponential-decay-patterns": "its rate is found by bisection in floating point",
+    "exponential-decay-path": "each of its 120 stages rests on floating-point eigenvectors per activation pattern",
+    "separable-decay-two-sided": "its comparison functions are summed in floating point",
+    "hitting-time-two-sided": "its comparison functions are summed in floating point",
+    "linear-decay-growth": "its levels of the loss come from least squares in floating point",
+    "multi-output-decay-projection": "its eigenvalue is computed in floating point",
+    "gd-decay-growth": "its levels of the loss come from least squares in floating point",
+}
+"""Why a bound is not computed in balls, by the statement's id."""
+
+
+def enclosed_bound(
+    statement: str, start: ExactStart, *, step_size: float | None, epsilon: float | None
+) -> EnclosedBound | None:
+    """Return the bound of a statement in balls; None where there is none, or it needs a step size and none is given.
+
+    Parameters
+    ----------
+    statement : str
+        The statement's id.
+    start : ExactStart
+        Start and data.
+    step_size : float or None
+        That of gradient descent.
+    epsilon : float or None
+        The loss to reach, by default half of the loss at the start.
+    """
+    if statement in FLOW_BOUNDS:
+        return FLOW_BOUNDS[statement](start)
+    if statement in HITTING_TIMES:
+        return HITTING_TIMES[statement](start, epsilon)
+    if statement in STEP_BOUNDS and step_size is not None:
+        return STEP_BOUNDS[statement](start, step_size)
+    return None
+
 
 __all__ = [
     "FLOW_BOUNDS",
+    "HITTING_TIMES",
+    "STEP_BOUNDS",
+    "WHY_NOT",
     "EnclosedBound",
     "ExactStart",
     "UndecidedError",
     "descent",
+    "enclosed_bound",
     "exponential_decay",
     "gd_decay",
+    "hitting_time",
     "multi_output_decay",
     "outward",
     "separable_decay",

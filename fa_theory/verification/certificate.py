@@ -18,6 +18,8 @@ from fa_theory.verification.enclosed import Enclosure
 from fa_theory.verification.report import Report
 
 FORMAT = "fa_theory certificate 1"
+CERTIFIED = ("descent", "exponential-decay", "separable-decay", "multi-output-decay", "gd-decay")
+"""The bounds that `fa_theory.checker` can derive."""
 MOST_INLINE = 20_000
 """Instances of more numbers are written to a state file beside the certificate."""
 
@@ -40,6 +42,7 @@ def write_certificate(path: str | os.PathLike[str], report: Report) -> None:
     if run is None:
         raise ValueError("a certificate needs a rigorous report; verify with rigorous=True")
     bounds = [b for b in run.bounds if b.applicable and b.method == ("gd" if trajectory.method == "gd" else "flow")]
+    bounds = [b for b in bounds if b.id in CERTIFIED]
     bounds = bounds if trajectory.method in ("flow", "gd") else []
     losses = run.losses if network.activation.is_linear and _has_reduced_run(run) else {}
     if not bounds and not losses:

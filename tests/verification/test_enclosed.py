@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import fa_theory as ft
+from fa_theory.bounds import BOUNDS
 from fa_theory.rigour import balls
 from fa_theory.statements import STATEMENTS
 from fa_theory.verification import enclosed
@@ -68,6 +69,21 @@ def test_what_has_no_rational_values_is_float_checked_with_the_reason():
     report = ft.verify(network, ft.Problem(np.ones((1, 1)), np.ones(1)), **FLOW)
     assert report.enclosure is None
     assert "not enclosed: activation tanh" in report.verdict("dissipation-split").detail
+
+
+def test_every_statement_is_enclosed_or_exact_or_says_why_not():
+    made = {*enclosed.FLOW_BOUNDS, *enclosed.HITTING_TIMES, *enclosed.STEP_BOUNDS}
+    exact = {each.id for each in STATEMENTS.values() if each.evidence == ("exact",)}
+    assert made | exact | set(enclosed.NOT_ENCLOSED) == set(STATEMENTS)
+    assert not made & set(enclosed.NOT_ENCLOSED)
+    assert {bound.__name__.replace("_", "-") for bound in BOUNDS} - made == set(enclosed.WHY_NOT)
+
+
+def test_a_bound_that_is_not_enclosed_says_why():
+    report = ft.verify(aligned(1, 2, 3, "leaky_relu:0.5"), regression(1, 2, 2), **FLOW)
+    row = report.verdict("exponential-decay-path")
+    assert row.evidence == "float-checked"
+    assert row.detail.endswith("; not enclosed: " + enclosed.WHY_NOT["exponential-decay-path"])
 
 
 def test_weight_decay_is_never_enclosed():
