@@ -7,6 +7,8 @@ from fa_theory.rigour.bound import EnclosedBound
 from fa_theory.rigour.decay import descent, exponential_decay, multi_output_decay
 from fa_theory.rigour.gd_decay import gd_decay
 from fa_theory.rigour.hitting_time import hitting_time
+from fa_theory.rigour.patterns import exponential_decay_patterns
+from fa_theory.rigour.projection import multi_output_decay_projection
 from fa_theory.rigour.separable import separable_decay
 from fa_theory.rigour.start import ExactStart
 
@@ -15,6 +17,8 @@ FLOW_BOUNDS: dict[str, Callable[[ExactStart], EnclosedBound]] = {
     "exponential-decay": exponential_decay,
     "separable-decay": separable_decay,
     "multi-output-decay": multi_output_decay,
+    "exponential-decay-patterns": exponential_decay_patterns,
+    "multi-output-decay-projection": multi_output_decay_projection,
 }
 """The bounds on the flow that are computed in balls from the start alone, by the statement's id."""
 
@@ -26,12 +30,10 @@ STEP_BOUNDS: dict[str, Callable[[ExactStart, float], EnclosedBound]] = {"gd-deca
 
 WHY_NOT: dict[str, str] = {
     "exponential-decay-growth": "its thousands of levels of the loss are solved for in floating point",
-    "exponential-decay-patterns": "its rate is found by bisection in floating point",
     "exponential-decay-path": "each of its 120 stages rests on floating-point eigenvectors per activation pattern",
     "separable-decay-two-sided": "its comparison functions are summed in floating point",
     "hitting-time-two-sided": "its comparison functions are summed in floating point",
     "linear-decay-growth": "its levels of the loss come from least squares in floating point",
-    "multi-output-decay-projection": "its eigenvalue is computed in floating point",
     "gd-decay-growth": "its levels of the loss come from least squares in floating point",
 }
 """Why a bound is not computed in balls, by the statement's id."""
@@ -73,9 +75,11 @@ __all__ = [
     "descent",
     "enclosed_bound",
     "exponential_decay",
+    "exponential_decay_patterns",
     "gd_decay",
     "hitting_time",
     "multi_output_decay",
+    "multi_output_decay_projection",
     "outward",
     "separable_decay",
     "upper_float",

@@ -133,6 +133,14 @@ class ExactStart:
         columns = _pivots(self.gram if X.ncols() <= X.nrows() else X)
         return fmpq_mat(X.nrows(), len(columns), [X[i, j] for i in range(X.nrows()) for j in columns])
 
+    @cached_property
+    def span_of_data(self) -> tuple[fmpq_mat, fmpq_mat]:
+        """P^T X and P^T P for columns P that are a basis of the column space of the data, rank > 0, exactly."""
+        basis = self._basis
+        if basis is None:
+            return self.samples, identity(self.n_samples)
+        return basis.transpose() * self.samples, basis.transpose() * basis
+
     def in_span(self, E: fmpq_mat) -> fmpq_mat:
         """Return E^T P E, (m, m), exactly: P the projector on the column space of the data."""
         basis = self._basis
