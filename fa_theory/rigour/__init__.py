@@ -11,6 +11,7 @@ from fa_theory.rigour.patterns import exponential_decay_patterns
 from fa_theory.rigour.projection import multi_output_decay_projection
 from fa_theory.rigour.separable import separable_decay
 from fa_theory.rigour.start import ExactStart
+from fa_theory.rigour.two_sided import hitting_time_two_sided, separable_decay_two_sided
 
 FLOW_BOUNDS: dict[str, Callable[[ExactStart], EnclosedBound]] = {
     "descent": descent,
@@ -18,11 +19,15 @@ FLOW_BOUNDS: dict[str, Callable[[ExactStart], EnclosedBound]] = {
     "separable-decay": separable_decay,
     "multi-output-decay": multi_output_decay,
     "exponential-decay-patterns": exponential_decay_patterns,
+    "separable-decay-two-sided": separable_decay_two_sided,
     "multi-output-decay-projection": multi_output_decay_projection,
 }
 """The bounds on the flow that are computed in balls from the start alone, by the statement's id."""
 
-HITTING_TIMES: dict[str, Callable[[ExactStart, float | None], EnclosedBound]] = {"hitting-time": hitting_time}
+HITTING_TIMES: dict[str, Callable[[ExactStart, float | None], EnclosedBound]] = {
+    "hitting-time": hitting_time,
+    "hitting-time-two-sided": hitting_time_two_sided,
+}
 """Those that need a loss to reach besides."""
 
 STEP_BOUNDS: dict[str, Callable[[ExactStart, float], EnclosedBound]] = {"gd-decay": gd_decay}
@@ -31,8 +36,6 @@ STEP_BOUNDS: dict[str, Callable[[ExactStart, float], EnclosedBound]] = {"gd-deca
 WHY_NOT: dict[str, str] = {
     "exponential-decay-growth": "its thousands of levels of the loss are solved for in floating point",
     "exponential-decay-path": "each of its 120 stages rests on floating-point eigenvectors per activation pattern",
-    "separable-decay-two-sided": "its comparison functions are summed in floating point",
-    "hitting-time-two-sided": "its comparison functions are summed in floating point",
     "linear-decay-growth": "its levels of the loss come from least squares in floating point",
     "gd-decay-growth": "its levels of the loss come from least squares in floating point",
 }
@@ -78,9 +81,11 @@ __all__ = [
     "exponential_decay_patterns",
     "gd_decay",
     "hitting_time",
+    "hitting_time_two_sided",
     "multi_output_decay",
     "multi_output_decay_projection",
     "outward",
     "separable_decay",
+    "separable_decay_two_sided",
     "upper_float",
 ]

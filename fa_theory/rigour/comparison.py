@@ -54,7 +54,7 @@ class Comparison:
         self.gain = start.slope**2 * least**2 / self.squared_length
         samples = start.samples.tolist()
         self.cost = max(sum((x**2 for x in row), fmpq(0)) for row in samples)
-        self._costly_until = per_precision(self._kinks)
+        self._neurons_in_balls = per_precision(self._in_balls)
 
     def rate(self, tau: Rational) -> Rational:
         """Return Q(tau), exactly."""
@@ -64,30 +64,33 @@ class Comparison:
             total += (self.gain if low > 0 else self.cost) * low
         return total
 
-    def _kinks(self) -> tuple[Ball | None, ...]:
-        """Return until which tau a neuron counts with the cost; None where it never does."""
+    def _in_balls(self) -> tuple[tuple[Ball, Ball, Ball, Ball | None], ...]:
+        """Return reach, pull and C_i, and until which tau a neuron counts with the cost; None where it never does."""
         found = []
         for reach, pull, invariant in self.neurons:
-            never = invariant <= 0 or (reach > 0 and reach**2 >= 2 * invariant * self.squared_length)
-            kink = None if never else (arb(2 * invariant * self.squared_length).sqrt() - arb(reach)) / arb(pull)
-            found.append(kink if kink is None else kink.max(arb(0)))
+            known = arb(reach), arb(pull), arb(invariant)
+            if invariant <= 0 or (reach > 0 and reach**2 >= 2 * invariant * self.squared_length):
+                found.append((*known, None))
+            else:
+                kink = (arb(2 * invariant * self.squared_length).sqrt() - known[0]) / known[1]
+                found.append((*known, kink.max(arb(0))))
         return tuple(found)
 
     def integral(self, tau: Ball) -> Ball:
         """Enclose the integral of Q from 0 to tau >= 0."""
-        gain, more = arb(self.gain), arb(self.cost - self.gain)
-        total = arb(0)
-        for neuron, kink in zip(self.neurons, self._costly_until(), strict=True):
-            total += gain * self._integral_of_low(neuron, tau)
-            if kink is not None:
-                total += more * self._integral_of_low(neuron, tau.min(kink))
-        return total
+        six, gain, more = 6 * arb(self.squared_length), arb(self.gain), arb(self.cost - self.gain)
 
-    def _integral_of_low(self, neuron: Neuron, tau: Ball) -> Ball:
-        reach, pull = arb(neuron.reach), arb(neuron.pull)
-        end = (reach + pull * tau).max(arb(0))
-        area = tau * (reach**2 + reach * end + end**2) if neuron.reach >= 0 else end**3 / pull
-        return area / (6 * arb(self.squared_length)) - arb(neuron.invariant) * tau
+        def of_low(reach: Ball, pull: Ball, invariant: Ball, until: Ball) -> Ball:
+            end = (reach + pull * until).max(arb(0))
+            area = until * (reach * (reach + end) + end * end) if reach >= 0 else end**3 / pull
+            return area / six - invariant * until
+
+        total = arb(0)
+        for reach, pull, invariant, kink in self._neurons_in_balls():
+            total += gain * of_low(reach, pull, invariant, tau)
+            if kink is not None:
+                total += more * of_low(reach, pull, invariant, tau.min(kink))
+        return total
 
     def turn(self) -> Ball:
         """Enclose the tau at which Q becomes positive; exactly 0 if it is from the start."""

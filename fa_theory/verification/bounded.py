@@ -142,5 +142,6 @@ def assess_generalised_decay(bound: Bound, rate: Callable[[float], float], traje
 ASSESS: dict[str, Callable[[Bound, Trajectory], Verdict]] = {
     "descent": assess_descent,
     "hitting-time": assess_hitting_time,
+    "hitting-time-two-sided": assess_hitting_time,
 }
 """What judges bounds that promise more than their curve, by the statement's id."""
