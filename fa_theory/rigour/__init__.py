@@ -6,6 +6,7 @@ from fa_theory.rigour.balls import UndecidedError, outward, upper_float
 from fa_theory.rigour.bound import EnclosedBound
 from fa_theory.rigour.decay import descent, exponential_decay, multi_output_decay
 from fa_theory.rigour.gd_decay import gd_decay
+from fa_theory.rigour.growth import exponential_decay_growth
 from fa_theory.rigour.hitting_time import hitting_time
 from fa_theory.rigour.patterns import exponential_decay_patterns
 from fa_theory.rigour.projection import multi_output_decay_projection
@@ -18,6 +19,7 @@ FLOW_BOUNDS: dict[str, Callable[[ExactStart], EnclosedBound]] = {
     "exponential-decay": exponential_decay,
     "separable-decay": separable_decay,
     "multi-output-decay": multi_output_decay,
+    "exponential-decay-growth": exponential_decay_growth,
     "exponential-decay-patterns": exponential_decay_patterns,
     "separable-decay-two-sided": separable_decay_two_sided,
     "multi-output-decay-projection": multi_output_decay_projection,
@@ -34,7 +36,6 @@ STEP_BOUNDS: dict[str, Callable[[ExactStart, float], EnclosedBound]] = {"gd-deca
 """Those on gradient descent, which need a step size besides."""
 
 WHY_NOT: dict[str, str] = {
-    "exponential-decay-growth": "its thousands of levels of the loss are solved for in floating point",
     "exponential-decay-path": "each of its 120 stages rests on floating-point eigenvectors per activation pattern",
     "linear-decay-growth": "its levels of the loss come from least squares in floating point",
     "gd-decay-growth": "its levels of the loss come from least squares in floating point",
@@ -78,6 +79,7 @@ __all__ = [
     "descent",
     "enclosed_bound",
     "exponential_decay",
+    "exponential_decay_growth",
     "exponential_decay_patterns",
     "gd_decay",
     "hitting_time",

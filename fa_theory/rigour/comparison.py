@@ -66,7 +66,7 @@ class Comparison:
 
     def _in_balls(self) -> tuple[tuple[Ball, Ball, Ball, Ball | None], ...]:
         """Return reach, pull and C_i, and until which tau a neuron counts with the cost; None where it never does."""
-        found = []
+        found: list[tuple[Ball, Ball, Ball, Ball | None]] = []
         for reach, pull, invariant in self.neurons:
             known = arb(reach), arb(pull), arb(invariant)
             if invariant <= 0 or (reach > 0 and reach**2 >= 2 * invariant * self.squared_length):

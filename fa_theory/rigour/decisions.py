@@ -59,6 +59,11 @@ def no_output_bias(start: ExactStart) -> Assumption:
     return yes_or_no("no output bias", none, "none" if none else "an output bias is trained")
 
 
+def all_feedback(start: ExactStart) -> Assumption:
+    """Judge whether no b_i is zero; the margin is the least |b_i|."""
+    return exactly("no feedback b_i is zero", min(start.feedback_sizes), "least |b_i|, exactly")
+
+
 def aligned_start(start: ExactStart, *, strict: bool) -> Assumption:
     """Judge an aligned start: all c_i >= 0, with s = sum c_i > 0 where `strict`; for linear networks only s counts."""
     s = start.s

@@ -9,7 +9,6 @@ from flint import arb, arb_mat, fmpq
 
 from fa_theory import bounds
 from fa_theory.bounds import assumptions as assume
-from fa_theory.model import SignFeedback
 from fa_theory.rigour import decisions as decide
 from fa_theory.rigour.balls import Ball, Rational, at_rising_precision, rational
 from fa_theory.rigour.bound import EnclosedBound
@@ -95,9 +94,7 @@ class _Start:
         self.start = start
         network = start.network
         W = matrix_of(network.first_layer_weights())
-        rule = network.feedback[-1]
-        signs = isinstance(rule, SignFeedback)
-        self.feedback = [fmpq(1) if signs else abs(b) for b in matrix_of(rule.matrix(network.weights[-1])).entries()]
+        self.feedback = start.feedback_sizes
         self.squared_sizes = [sum((w**2 for w in row), fmpq(0)) for row in W.tolist()]
         self.preactivations = [list(row) for row in (W * start.samples.transpose()).tolist()]
         self.squared_lengths = [sum((x**2 for x in row), fmpq(0)) for row in start.samples.tolist()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flint import arb, fmpq, fmpq_mat
 
 from fa_theory.bounds import assumptions as assume
@@ -36,7 +38,7 @@ class KeptForm:
         self.still = inner * self.kept * inner.transpose() / start.n_samples
         self.moving = inner * inner.transpose() / start.n_samples
 
-    def at(self, factor: Rational) -> fmpq_mat:
+    def at(self, factor: Rational) -> Any:
         """Return the form for a factor, to be taken with the metric."""
         return self.still + self.moving * factor
 

@@ -24,6 +24,7 @@ def test_iris_is_certified_and_checked(tmp_path, capsys):
         "descent",
         "exponential-decay",
         "multi-output-decay",
+        "exponential-decay-growth",
         "exponential-decay-patterns",
         "multi-output-decay-projection",
     }

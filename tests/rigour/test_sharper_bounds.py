@@ -5,12 +5,20 @@ import pytest
 from flint import arb, arb_mat, ctx, fmpq
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.integrate import quad
+from scipy.optimize import brentq
 
 import fa_theory as ft
 from fa_theory import bounds
 from fa_theory.model import Network, Problem
-from fa_theory.rigour import ExactStart, exponential_decay_patterns, multi_output_decay_projection
+from fa_theory.rigour import (
+    ExactStart,
+    exponential_decay_growth,
+    exponential_decay_patterns,
+    multi_output_decay_projection,
+)
 from fa_theory.rigour.patterns import _Start, supported_rate
+from fa_theory.rigour.pieces import Pieces
 from fa_theory.rigour.projection import KeptForm
 from fa_theory.rigour.spectra import certainly_positive
 from fa_theory.verification import enclosed
@@ -160,7 +168,60 @@ def test_the_kept_form_is_what_its_definition_says():
     assert float(form.least(arb(0.7)).mid()) == pytest.approx(least, rel=1e-9)
 
 
-LINEAR_FLOW = ("exponential-decay-patterns", "multi-output-decay-projection")
+@settings(max_examples=8)
+@given(seeds, st.sampled_from(["fa", "sign-fa"]), st.sampled_from(["linear", "leaky_relu:0.3"]))
+def test_growth_agrees_with_the_calculator(seed, rule, activation):
+    network = aligned(seed, 4, 5, activation, rule, slack=0.06)
+    problem = regression(seed, 6 if activation == "linear" else 3, 4)
+    known = bounds.exponential_decay_growth(network, problem)
+    agrees(exponential_decay_growth(ExactStart(network, problem)), known, np.array([0.0, 0.1, 1.0, 30.0]), 1e-8)
+
+
+def test_growth_of_one_neuron_solves_its_equation():
+    """x = b = 1, w^2 = 1/2, v = 1/2, so c = 1/4: dE/dt = -2 (1/4 + z^2 / 2) E, z^3 / 2 + z / 4 = y - sqrt(2 E)."""
+    network, problem = neuron([0.5], 0.375, 1.0, y=[5.0])
+
+    def rate(loss):
+        z = brentq(lambda z: z**3 / 2 + z / 4 - max(5 - np.sqrt(2 * loss), 0), 0, 5)
+        return 2 * (0.25 + z**2 / 2)
+
+    start = (0.1875 - 5) ** 2 / 2
+    loss = start / 100
+    time = quad(lambda log: 1 / rate(np.exp(log)), np.log(loss), np.log(start))[0]
+    found = exponential_decay_growth(ExactStart(network, problem))
+    (value,) = found.values((fmpq(*float(time).as_integer_ratio()),))
+    assert loss * (1 - 1e-6) < float(value.mid()) < loss * 1.03
+    assert found.enclosed_constants()["rate_at_end"] > 4
+
+
+def test_growth_of_an_alignment_within_rounding_of_zero_is_decided():
+    network, problem = neuron([1 - 2.0**-53], 1 - 2.0**-53, 0.5, "leaky_relu:0.5", y=(3.0,))
+    assert bounds.exponential_decay_growth(network, problem).undecided
+    found = exponential_decay_growth(ExactStart(network, problem))
+    assert found.applicable
+    assert found.enclosed_constants()["rate_at_end"] > 0.5
+
+
+def test_growth_from_the_best_fit_is_nothing():
+    network, problem = neuron([1.0], 5.0, 2.0, y=[5.0])
+    found = exponential_decay_growth(ExactStart(network, problem))
+    assert found.values((fmpq(0), fmpq(1))) == (0, 0)
+    assert "rate_at_end" not in found.enclosed_constants()
+
+
+def test_growth_needs_all_feedback():
+    network = Network([np.eye(2), np.array([[3.0, 3.0]])], "linear", [np.array([[1.0], [0.0]])])
+    found = exponential_decay_growth(ExactStart(network, Problem(np.eye(2), np.ones(2))))
+    assert [each.name for each in found.assumptions if not each.holds] == ["no feedback b_i is zero"]
+
+
+def test_a_piece_without_decay_lasts_for_ever():
+    pieces = Pieces([arb(4), arb(2), arb(1)], [arb(1), arb(0), arb(5)])
+    assert pieces.at(fmpq(100)).contains(2)
+    assert abs(pieces.at(fmpq(1, 2)) - 4 * (-arb(0.5)).exp()) < 1e-12
+
+
+LINEAR_FLOW = ("exponential-decay-growth", "exponential-decay-patterns", "multi-output-decay-projection")
 
 
 def test_sharper_bounds_of_a_linear_flow_are_enclosed():
