@@ -8,6 +8,7 @@ from fa_theory.rigour.decay import descent, exponential_decay, multi_output_deca
 from fa_theory.rigour.gd_decay import gd_decay
 from fa_theory.rigour.growth import exponential_decay_growth
 from fa_theory.rigour.hitting_time import hitting_time
+from fa_theory.rigour.linear_growth import linear_decay_growth
 from fa_theory.rigour.patterns import exponential_decay_patterns
 from fa_theory.rigour.projection import multi_output_decay_projection
 from fa_theory.rigour.separable import separable_decay
@@ -22,6 +23,7 @@ FLOW_BOUNDS: dict[str, Callable[[ExactStart], EnclosedBound]] = {
     "exponential-decay-growth": exponential_decay_growth,
     "exponential-decay-patterns": exponential_decay_patterns,
     "separable-decay-two-sided": separable_decay_two_sided,
+    "linear-decay-growth": linear_decay_growth,
     "multi-output-decay-projection": multi_output_decay_projection,
 }
 """The bounds on the flow that are computed in balls from the start alone, by the statement's id."""
@@ -37,7 +39,6 @@ STEP_BOUNDS: dict[str, Callable[[ExactStart, float], EnclosedBound]] = {"gd-deca
 
 WHY_NOT: dict[str, str] = {
     "exponential-decay-path": "each of its 120 stages rests on floating-point eigenvectors per activation pattern",
-    "linear-decay-growth": "its levels of the loss come from least squares in floating point",
     "gd-decay-growth": "its levels of the loss come from least squares in floating point",
 }
 """Why a bound is not computed in balls, by the statement's id."""
@@ -84,6 +85,7 @@ __all__ = [
     "gd_decay",
     "hitting_time",
     "hitting_time_two_sided",
+    "linear_decay_growth",
     "multi_output_decay",
     "multi_output_decay_projection",
     "outward",

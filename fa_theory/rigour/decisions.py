@@ -59,6 +59,11 @@ def no_output_bias(start: ExactStart) -> Assumption:
     return yes_or_no("no output bias", none, "none" if none else "an output bias is trained")
 
 
+def some_feedback(start: ExactStart) -> Assumption:
+    """Judge whether some b_i is not zero; the margin is the largest |b_i|."""
+    return exactly("some feedback b_i is not zero", max(start.feedback_sizes), "largest |b_i|, exactly")
+
+
 def all_feedback(start: ExactStart) -> Assumption:
     """Judge whether no b_i is zero; the margin is the least |b_i|."""
     return exactly("no feedback b_i is zero", min(start.feedback_sizes), "least |b_i|, exactly")

@@ -12,7 +12,7 @@ from fa_theory.rigour.balls import Ball, per_precision, rational
 from fa_theory.rigour.bound import EnclosedBound
 from fa_theory.rigour.comparison import Comparison, Course
 from fa_theory.rigour.separable import exact_squared_margin, separable_data
-from fa_theory.rigour.start import ExactStart, matrix_of
+from fa_theory.rigour.start import ExactStart
 
 
 def hitting_time(start: ExactStart, epsilon: float | None = None) -> EnclosedBound:
@@ -71,6 +71,5 @@ def judged_data(start: ExactStart) -> tuple[tuple[Assumption, ...], tuple[float,
     found = max_margin(network.first_layer_inputs(start.problem.X), start.problem.Y)
     direction = tuple(found.direction.tolist())
     judged.append(separable_data(start, found, exact_squared_margin(start, direction)))
-    b = matrix_of(start.network.feedback[-1].matrix(start.network.weights[-1])).entries()
-    judged.append(decide.exactly("some feedback b_i is not zero", max(map(abs, b)), "largest |b_i|, exactly"))
+    judged.append(decide.some_feedback(start))
     return tuple(judged), direction

@@ -25,6 +25,7 @@ def test_iris_is_certified_and_checked(tmp_path, capsys):
         "exponential-decay",
         "multi-output-decay",
         "exponential-decay-growth",
+        "linear-decay-growth",
         "exponential-decay-patterns",
         "multi-output-decay-projection",
     }

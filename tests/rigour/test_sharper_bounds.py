@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from flint import arb, arb_mat, ctx, fmpq
+from flint import arb, arb_mat, ctx, fmpq, fmpq_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
@@ -15,8 +15,11 @@ from fa_theory.rigour import (
     ExactStart,
     exponential_decay_growth,
     exponential_decay_patterns,
+    linear_decay_growth,
+    linear_growth,
     multi_output_decay_projection,
 )
+from fa_theory.rigour.linear_growth import LinearStart
 from fa_theory.rigour.patterns import _Start, supported_rate
 from fa_theory.rigour.pieces import Pieces
 from fa_theory.rigour.projection import KeptForm
@@ -221,7 +224,73 @@ def test_a_piece_without_decay_lasts_for_ever():
     assert abs(pieces.at(fmpq(1, 2)) - 4 * (-arb(0.5)).exp()) < 1e-12
 
 
-LINEAR_FLOW = ("exponential-decay-growth", "exponential-decay-patterns", "multi-output-decay-projection")
+@settings(max_examples=8)
+@given(seeds, st.sampled_from([3, 6]))
+def test_linear_growth_agrees_with_the_calculator(seed, n_samples):
+    network, problem = aligned(seed, 4, 5, slack=0.06), regression(seed, n_samples, 4)
+    known = bounds.linear_decay_growth(network, problem)
+    agrees(linear_decay_growth(ExactStart(network, problem)), known, np.array([0.0, 0.1, 1.0, 30.0]), 1e-8)
+
+
+def test_linear_growth_of_one_neuron_solves_its_equation():
+    """As above: K = 0, a = c, and here z is the least |w| itself, up to the distance of the levels."""
+    network, problem = neuron([0.5], 0.375, 1.0, y=[5.0])
+
+    def rate(loss):
+        return 2 * (0.25 + brentq(lambda z: z**3 / 2 + z / 4 - max(5 - np.sqrt(2 * loss), 0), 0, 5) ** 2 / 2)
+
+    start = (0.1875 - 5) ** 2 / 2
+    loss = start / 100
+    time = quad(lambda log: 1 / rate(np.exp(log)), np.log(loss), np.log(start))[0]
+    found = linear_decay_growth(ExactStart(network, problem))
+    (value,) = found.values((fmpq(*float(time).as_integer_ratio()),))
+    assert loss * (1 - 1e-6) < float(value.mid()) < loss * 1.2
+    constants = found.enclosed_constants()
+    assert contains(constants["a"], fmpq(1, 4))
+    assert constants["rate_at_end"] > 4
+
+
+def test_linear_growth_with_an_alignment_within_rounding_of_zero_is_decided():
+    for w, v, holds in ([1.0, 2.0**-28], 1.0, False), ([1 - 2.0**-53], 1 - 2.0**-53, True):
+        network, problem = neuron(w, v, 0.5, X=[[1.0] * len(w)], y=(3.0,))
+        assert bounds.linear_decay_growth(network, problem).undecided
+        found = linear_decay_growth(ExactStart(network, problem))
+        assert found.applicable is holds
+        assert not holds or found.enclosed_constants()["rate_at_start"] > 0
+
+
+def test_linear_growth_from_the_best_fit_is_nothing_and_needs_feedback():
+    network, problem = neuron([1.0], 5.0, 2.0, y=[5.0])
+    found = linear_decay_growth(ExactStart(network, problem))
+    assert found.values((fmpq(0), fmpq(1))) == (0, 0)
+    assert "rate_at_end" not in found.enclosed_constants()
+    network, problem = neuron([1.0], 5.0, 0.0)
+    found = linear_decay_growth(ExactStart(network, problem))
+    assert [each.name for each in found.assumptions if not each.holds] == ["some feedback b_i is not zero"]
+
+
+def test_few_levels_are_valid_and_looser(monkeypatch):
+    start = ExactStart(aligned(1, 3, 5, slack=0.06), regression(1, 5, 3))
+    (fine,) = linear_decay_growth(start).values((fmpq(20),))
+    monkeypatch.setattr(linear_growth, "_MOST_PRODUCTS", 200)
+    (coarse,) = linear_decay_growth(start).values((fmpq(20),))
+    assert fine < coarse < start.excess
+
+
+def test_a_level_for_which_no_direction_speaks_is_none():
+    known = LinearStart(ExactStart(*neuron([0.5], 0.375, 1.0, y=[5.0]))).with_form()
+    one = fmpq_mat(1, 1, [1])
+    assert known.certain_loss(10.0, one).is_zero()
+    # at z = 2: (5 - (a + 2) 2)^2 / 2, a = 1/4
+    assert contains(known.certain_loss(2.0, one), fmpq(1, 8))
+
+
+LINEAR_FLOW = (
+    "linear-decay-growth",
+    "exponential-decay-growth",
+    "exponential-decay-patterns",
+    "multi-output-decay-projection",
+)
 
 
 def test_sharper_bounds_of_a_linear_flow_are_enclosed():
