@@ -6,6 +6,7 @@ from fa_theory.rigour.balls import UndecidedError, outward, upper_float
 from fa_theory.rigour.bound import EnclosedBound
 from fa_theory.rigour.decay import descent, exponential_decay, multi_output_decay
 from fa_theory.rigour.gd_decay import gd_decay
+from fa_theory.rigour.gd_growth import gd_decay_growth
 from fa_theory.rigour.growth import exponential_decay_growth
 from fa_theory.rigour.hitting_time import hitting_time
 from fa_theory.rigour.linear_growth import linear_decay_growth
@@ -34,12 +35,14 @@ HITTING_TIMES: dict[str, Callable[[ExactStart, float | None], EnclosedBound]] = 
 }
 """Those that need a loss to reach besides."""
 
-STEP_BOUNDS: dict[str, Callable[[ExactStart, float], EnclosedBound]] = {"gd-decay": gd_decay}
+STEP_BOUNDS: dict[str, Callable[[ExactStart, float], EnclosedBound]] = {
+    "gd-decay": gd_decay,
+    "gd-decay-growth": gd_decay_growth,
+}
 """Those on gradient descent, which need a step size besides."""
 
 WHY_NOT: dict[str, str] = {
     "exponential-decay-path": "each of its 120 stages rests on floating-point eigenvectors per activation pattern",
-    "gd-decay-growth": "its levels of the loss come from least squares in floating point",
 }
 """Why a bound is not computed in balls, by the statement's id."""
 
@@ -83,6 +86,7 @@ __all__ = [
     "exponential_decay_growth",
     "exponential_decay_patterns",
     "gd_decay",
+    "gd_decay_growth",
     "hitting_time",
     "hitting_time_two_sided",
     "linear_decay_growth",

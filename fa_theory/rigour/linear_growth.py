@@ -10,6 +10,7 @@ import numpy as np
 from flint import arb, arb_mat, fmpq, fmpq_mat
 
 from fa_theory import bounds
+from fa_theory.bounds import Assumption
 from fa_theory.bounds import assumptions as assume
 from fa_theory.bounds.linear_growth import LinearGrowth
 from fa_theory.model import spectrum
@@ -123,13 +124,9 @@ class LinearStart:
         return certainly_positive(arb_mat(self.form.at(factor) - self.form.metric * rational(least)))
 
 
-def linear_decay_growth(start: ExactStart) -> EnclosedBound:
-    """Enclose what statement linear-decay-growth gives with levels of the loss that are certain.
-
-    K, a and h are rational. The sizes, the directions c and the eigenvalues of the calculator are witnesses: what the
-    directions give is evaluated in balls, and that all eigenvalues are larger is decided by pivots.
-    """
-    network, floor = start.floats, start.floor
+def judged_linear(start: ExactStart) -> tuple[Assumption, ...]:
+    """Return the assumptions of linear-decay-growth, decided exactly; gd-decay-growth shares them."""
+    network = start.floats
     judged = [
         assume.two_layers(network),
         assume.scalar_output(network),
@@ -141,10 +138,20 @@ def linear_decay_growth(start: ExactStart) -> EnclosedBound:
         judged += [decide.nonzero_data(start), decide.no_output_bias(start), decide.some_feedback(start)]
     if all(each.holds for each in judged):
         judged.append(decide.exactly("aligned start: b.v - 1/2 |w|^2 > 0", LinearStart(start).a, "a, exactly"))
+    return tuple(judged)
+
+
+def linear_decay_growth(start: ExactStart) -> EnclosedBound:
+    """Enclose what statement linear-decay-growth gives with levels of the loss that are certain.
+
+    K, a and h are rational. The sizes, the directions c and the eigenvalues of the calculator are witnesses: what the
+    directions give is evaluated in balls, and that all eigenvalues are larger is decided by pivots.
+    """
+    judged = judged_linear(start)
     if not all(each.holds is True for each in judged):
-        return EnclosedBound("linear-decay-growth", "loss", tuple(judged), dict, arb, fmpq(0))
+        return EnclosedBound("linear-decay-growth", "loss", judged, dict, arb, fmpq(0))
     known, levels = LinearStart(start).with_form(), []
-    if start.excess != 0 and bounds.linear_decay_growth(network, start.problem).applicable:
+    if start.excess != 0 and bounds.linear_decay_growth(start.floats, start.problem).applicable:
         levels = at_rising_precision("the levels", lambda: known.levels(known.a))
 
     def compute() -> Pieces:
@@ -165,9 +172,9 @@ def linear_decay_growth(start: ExactStart) -> EnclosedBound:
 
     return EnclosedBound(
         "linear-decay-growth",
-        "excess_loss" if floor != 0 else "loss",
-        tuple(judged),
+        "excess_loss" if start.floor != 0 else "loss",
+        judged,
         constants,
         lambda t: pieces().at(t) if start.excess != 0 else arb(0),
-        floor,
+        start.floor,
     )
