@@ -195,12 +195,20 @@ def assess_enclosed(bound: EnclosedBound, float_bound: Bound, trajectory: Trajec
     margin = min(float((gap / value).mid()) if not value.is_zero() else 0.0 for gap, value in slack)
     detail = f"{len(later)} {'steps' if bound.method == 'gd' else 'times'}, loss and bound in balls"
     if falls:
-        detail += "; never rises between them; dominance is not enclosed"
+        detail += f"; never rises between them; {_dominance(bound)}"
     if any(gap < 0 for gap, _ in slack) or any(rise > 0 for rise in falls):
         return Verdict(bound.id, "refuted", "enclosed", margin, f"the loss exceeds the bound, or rises: {detail}")
     if all(gap >= 0 for gap, _ in slack) and all(rise <= 0 for rise in falls):
         return Verdict(bound.id, "holds", "enclosed", margin, detail)
     return Verdict(bound.id, "undecided", "enclosed", margin, f"loss and bound are too close to tell: {detail}")
+
+
+def _dominance(bound: EnclosedBound) -> str:
+    """Say what the exact start tells about alignment dominance along the run, by statement neuron-law."""
+    known = bound.enclosed_constants().get("dominance")
+    if known is None:
+        return "dominance is not enclosed: the start tells no constant"
+    return f"dominance at least {float(known.mid()):.4g} by the exact start; along the run it is not enclosed"
 
 
 def with_reason(verdict: Verdict, reason: str) -> Verdict:

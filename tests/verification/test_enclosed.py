@@ -8,7 +8,7 @@ from fa_theory.bounds import BOUNDS
 from fa_theory.rigour import balls
 from fa_theory.statements import STATEMENTS
 from fa_theory.verification import enclosed
-from tests.bounds.bound_instances import aligned, regression, separable
+from tests.bounds.bound_instances import aligned, own_alignment, regression, separable
 
 FLOW = {"time": 0.5, "points": 4, "rigorous": True}
 
@@ -22,12 +22,23 @@ def test_a_linear_flow_is_enclosed_with_its_bounds():
     found = rows(report)
     for name in ("descent", "exponential-decay", "multi-output-decay"):
         assert found[name] == ("holds", "enclosed")
+    c, b = own_alignment(report.trajectory.network), report.trajectory.network.feedback[0].B[:, 0]
+    predicted = f"dominance at least {np.min(c / b**2):.4g} by the exact start"
+    assert predicted in report.verdict("descent").detail
     assert found["neuron-law"] == ("holds", "float-checked")
     assert "not enclosed: it is evaluated" in report.verdict("neuron-law").detail
     assert list(found) == list(STATEMENTS)
     written = report.to_json()["enclosure"]
     assert np.allclose(written["loss"], report.trajectory.loss, rtol=1e-6)
     assert written["reason"] is None
+
+
+def test_a_start_with_a_negative_alignment_tells_no_dominance():
+    """c = (2, -1/2): the sum decides in linear networks, and the loss falls, but no neuron's constant is known."""
+    network = ft.Network([np.eye(2), np.array([[2.5, 0.0]])], "linear", [np.ones((2, 1))])
+    report = ft.verify(network, ft.Problem(np.eye(2), np.ones(2)), **FLOW)
+    assert rows(report)["descent"] == ("holds", "enclosed")
+    assert report.verdict("descent").detail.endswith("the start tells no constant")
 
 
 def test_gradient_descent_is_enclosed():
