@@ -139,6 +139,4 @@ def _stages(known: LinearStart, levels: list[Level], factor: Rational, mu: Ratio
             return stages
         needed = (top / arb(levels[passed].loss)).log() / -each.log()
         steps = max(int(needed.upper().ceil().fmpq().p), 1)
-        while not top * each**steps <= arb(levels[passed].loss):
-            steps += 1
         first, top = first + steps, top * each**steps

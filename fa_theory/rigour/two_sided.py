@@ -125,12 +125,11 @@ class _Cells:
         The first falls; so up to any cell the second is taken at the worse end of each cell, and from it on the first
         at its beginning. Where they cross in floating point is the best cell.
         """
+        # times and products are correctly rounded, so that none is positive which is not
         left = float_of_sign(time) - delay * self.tau
         with np.errstate(divide="ignore", invalid="ignore"):
             crossed = ~(left > 0) | (self.logs + math.log(count) >= float(start.log().mid()) + np.log(left))
         cell = max(int(np.argmax(crossed)) - 1, 0) if crossed.any() else len(left) - 1
-        while cell > 0 and time <= delay * self.ends[cell]:
-            cell -= 1
         highest = start * (-self.integral[cell]).exp()
         for k in range(cell):
             worse = self.ratio[k].max(self.ratio[k + 1])

@@ -33,8 +33,8 @@ def _search(function: Callable[[Ball], Ball], low: Ball, high: Ball, width: Ball
     at_low, at_high = function(low).mid(), function(high).mid()
     if not (at_low < 0 < at_high):
         raise UndecidedError("the signs at the ends are not certain")
-    last, previous = 0, low
-    for turn in range(8 * ctx.prec):
+    last, previous, turn = 0, low, 0
+    while True:
         place = ((low * at_high - high * at_low) / (at_high - at_low)).mid()
         if turn % 4 == 3 or not (low < place < high):
             # between the ends in logarithms first, as they may be many powers of two apart
@@ -42,14 +42,13 @@ def _search(function: Callable[[Ball], Ball], low: Ball, high: Ball, width: Ball
         value = function(place).mid()
         if abs(place - previous) < width * place or value == 0:
             return place
-        previous = place
+        previous, turn = place, turn + 1
         if value < 0:
             low, at_low, at_high = place, value, at_high / 2 if last < 0 else at_high
             last = -1
         else:
             high, at_high, at_low = place, value, at_low / 2 if last > 0 else at_low
             last = 1
-    return previous
 
 
 def first_positive(function: Callable[[Rational], Rational], low: Rational, high: Rational) -> Ball:

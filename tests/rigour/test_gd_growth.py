@@ -22,7 +22,7 @@ def neuron(w, v, b, y):
     return Network([np.array([[w]]), np.array([[v]])], "linear", [np.array([[b]])]), Problem(np.eye(1), np.array([y]))
 
 
-@settings(max_examples=8)
+@settings(max_examples=4)
 @given(seeds, st.sampled_from([3, 6]), st.sampled_from([1, 5]))
 def test_it_agrees_with_the_calculator_at_the_certified_step(seed, n_samples, width):
     network, problem = aligned(seed, 4, width, slack=0.06), regression(seed, n_samples, 4)

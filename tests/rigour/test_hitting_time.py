@@ -78,6 +78,13 @@ def test_one_misaligned_neuron_turns_at_a_known_tau():
         assert constants["turn"].rel_accuracy_bits() > 100
 
 
+def test_a_strong_feedback_turns_early():
+    """b = 64, C = 128: (64 tau)^2 / 2 = 128 at 1/4."""
+    network, problem = neuron(v=-2.0, b=64.0)
+    constants = hitting_time(ExactStart(network, problem), 0.5).enclosed_constants()
+    assert constants["turn"].contains(fmpq(1, 4))
+
+
 def test_a_time_and_a_turn_that_are_powers_of_two_are_found():
     network, problem = neuron(v=-2.0)
     course = Course(Comparison(ExactStart(network, problem), (1.0,)), arb(2).log(), 1)

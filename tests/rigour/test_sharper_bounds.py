@@ -224,7 +224,7 @@ def test_a_piece_without_decay_lasts_for_ever():
     assert abs(pieces.at(fmpq(1, 2)) - 4 * (-arb(0.5)).exp()) < 1e-12
 
 
-@settings(max_examples=8)
+@settings(max_examples=4)
 @given(seeds, st.sampled_from([3, 6]))
 def test_linear_growth_agrees_with_the_calculator(seed, n_samples):
     network, problem = aligned(seed, 4, 5, slack=0.06), regression(seed, n_samples, 4)
@@ -275,6 +275,15 @@ def test_few_levels_are_valid_and_looser(monkeypatch):
     monkeypatch.setattr(linear_growth, "_MOST_PRODUCTS", 200)
     (coarse,) = linear_decay_growth(start).values((fmpq(20),))
     assert fine < coarse < start.excess
+
+
+def test_sizes_without_a_direction_give_no_level(monkeypatch):
+    start = ExactStart(aligned(1, 3, 5, slack=0.06), regression(1, 5, 3))
+    known = LinearStart(start).with_form()
+    assert known.levels(known.a)
+    monkeypatch.setattr(linear_growth.LinearGrowth, "dual", lambda *_: (None, 0.0))
+    monkeypatch.setattr(linear_growth.LinearGrowth, "levels", lambda _: (np.array([0.0, 1.0]), np.array([2.0, 1.0])))
+    assert known.levels(known.a) == []
 
 
 def test_a_level_for_which_no_direction_speaks_is_none():

@@ -167,4 +167,6 @@ def test_a_network_whose_feedback_is_zero_has_cells_of_one_width():
     weights = two_sided._Weights.of(ExactStart(network, problem), (1.0,))
     ends = weights._replace(total=fmpq(1)).grid()
     assert ends[0] == 0
+    # without anything that drives it no float is the end
+    assert balls.float_of_sign(weights._replace(total=fmpq(0), size=[fmpq(0)]).grid()[-1]) > 1e300
     assert balls.float_of_sign(ends[1]) == pytest.approx(0.01 / 1.5)
