@@ -93,6 +93,10 @@ class LinearGrowth(NamedTuple):
 
     def least_loss(self, size: float) -> float:
         """Return a loss below which |w| > size, the largest that duality gives, from below."""
+        return self.dual(size)[1]
+
+    def dual(self, size: float) -> tuple[Host | None, float]:
+        """Return the unit vector that duality takes for `least_loss`, None where that is 0 anyhow, and that loss."""
         T = self.data @ self.kept + (self.a + self.rounding + size**2 / 2) * self.data
         left, scales, _ = np.linalg.svd(T, full_matrices=False)
         along = left.T @ self.target
@@ -101,12 +105,12 @@ class LinearGrowth(NamedTuple):
         gap = self.target - left @ (scales**2 / (scales**2 + penalty) * along) if penalty else 0 * self.target
         length = float(np.linalg.norm(gap))
         if length == 0:
-            return 0.0
+            return None, 0.0
         direction = gap / length
         # weak duality: valid whatever direction was found
         found = float(direction @ self.target) - reach * float(np.linalg.norm(T.T @ direction))
         slack = 64 * sum(T.shape) * np.finfo(float).eps * float(np.linalg.norm(self.target) + reach * scales[0])
-        return max(found - slack, 0.0) ** 2 / (2 * self.feedback**4)
+        return direction, max(found - slack, 0.0) ** 2 / (2 * self.feedback**4)
 
     def levels(self) -> tuple[Host, Host]:
         """Return sizes z_0 = 0 < z_1 < ... and losses e_0 >= e_1 >= ...: a loss below e_k needs |w| > z_k."""

@@ -174,7 +174,7 @@ def bound(
     if rigorous:
         from fa_theory.verification.enclosed import enclosed_bounds
 
-        computed = enclosed_bounds(instance.network, instance.problem, computed, step_size)
+        computed = enclosed_bounds(instance.network, instance.problem, computed, step_size, epsilon)
     decay = decay_rates(run.get("weight_decay", 0.0), instance.network.depth)
     method = "flow" if step_size is None else "gd"
     bounds = sharpest_first((without_decay(each, decay) for each in computed), times[-1], method)

@@ -48,6 +48,8 @@ class EnclosedBound:
         ``"flow"`` or ``"gd"``: the runs that the bound is about.
     witness : dict
         The numbers, floats or sequences of floats, that were chosen and on which the bound rests.
+    time : callable or None
+        For a hitting time: () -> when the loss ``witness["epsilon"]`` has been reached, a ball at working precision.
     """
 
     id: str
@@ -58,6 +60,7 @@ class EnclosedBound:
     floor: Rational
     method: str = "flow"
     witness: Mapping[str, Any] = field(default_factory=dict)
+    time: Callable[[], Ball] | None = None
 
     @property
     def applicable(self) -> bool:
@@ -74,6 +77,11 @@ class EnclosedBound:
 
         return at_rising_precision(f"the constants of {self.id}", accurate)
 
+    def enclosed_time(self) -> Ball | None:
+        """Return the hitting time to `balls.ACCURACY` bits; None for a bound without."""
+        time = self.time
+        return None if time is None else enclose(f"the time of {self.id}", lambda: (time(),))[0]
+
     def values(self, at: tuple[Rational, ...]) -> tuple[Ball, ...]:
         """Return the bound at times (steps for gd-decay), each to `balls.ACCURACY` bits."""
         return tuple(enclose(f"{self.id} at {float_of_sign(t):.6g}", partial(self._value, t))[0] for t in at)
@@ -88,6 +96,7 @@ class EnclosedBound:
         """
         if not self.applicable:
             return replace(float_bound, assumptions=self.assumptions)
+        time = self.enclosed_time()
         constants = self.enclosed_constants()
         step_size = rational(self.witness["step_size"]) if self.method == "gd" else None
 
@@ -100,8 +109,11 @@ class EnclosedBound:
 
         rate = constants.get("rate")
         nearest = {name: float(value.mid()) for name, value in constants.items()}
+        latest = math.inf if time is None else upper_float(time)
         return replace(
             float_bound,
+            epsilon=self.witness.get("epsilon"),
+            time=latest if math.isfinite(latest) else None,
             quantity=self.quantity,
             assumptions=self.assumptions,
             curve=curve,

@@ -53,6 +53,22 @@ def constants_in_span(start: ExactStart) -> Assumption:
     return yes_or_no(name, start.constants_in_span, "rank of the data with a column of ones, exactly")
 
 
+def no_output_bias(start: ExactStart) -> Assumption:
+    """Judge whether there is no output bias."""
+    none = start.network.biases[-1] is None
+    return yes_or_no("no output bias", none, "none" if none else "an output bias is trained")
+
+
+def some_feedback(start: ExactStart) -> Assumption:
+    """Judge whether some b_i is not zero; the margin is the largest |b_i|."""
+    return exactly("some feedback b_i is not zero", max(start.feedback_sizes), "largest |b_i|, exactly")
+
+
+def all_feedback(start: ExactStart) -> Assumption:
+    """Judge whether no b_i is zero; the margin is the least |b_i|."""
+    return exactly("no feedback b_i is zero", min(start.feedback_sizes), "least |b_i|, exactly")
+
+
 def aligned_start(start: ExactStart, *, strict: bool) -> Assumption:
     """Judge an aligned start: all c_i >= 0, with s = sum c_i > 0 where `strict`; for linear networks only s counts."""
     s = start.s

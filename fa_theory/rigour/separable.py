@@ -64,11 +64,20 @@ def separable_decay(start: ExactStart) -> EnclosedBound:
 
 def exact_squared_margin(start: ExactStart, direction: tuple[float, ...]) -> Rational:
     """Return (min_j y_j u.x_j)^2 / |u|^2 exactly; 0 where u does not separate the data."""
-    u = fmpq_mat(len(direction), 1, [rational(each) for each in direction])
-    heights = (start.samples * u).entries()
-    least = min(y * height for y, height in zip(_labels(start), heights, strict=True))
-    length = sum((each**2 for each in u.entries()), fmpq(0))
+    least = least_height(start, direction)
+    length = sum((each**2 for each in column(direction).entries()), fmpq(0))
     return least**2 / length if least > 0 else fmpq(0)
+
+
+def column(direction: tuple[float, ...]) -> fmpq_mat:
+    """Return a direction u as a column, exactly."""
+    return fmpq_mat(len(direction), 1, [rational(each) for each in direction])
+
+
+def least_height(start: ExactStart, direction: tuple[float, ...]) -> Rational:
+    """Return min_j y_j u.x_j, exactly."""
+    heights = (start.samples * column(direction)).entries()
+    return min(y * height for y, height in zip(_labels(start), heights, strict=True))
 
 
 def _labels(start: ExactStart) -> list[Any]:

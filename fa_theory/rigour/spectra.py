@@ -60,8 +60,18 @@ def eigenvalues_below(matrix: fmpq_mat, metric: fmpq_mat, x: Ball) -> int:
     UndecidedError
         If a pivot's sign is not certain.
     """
-    shifted = arb_mat(matrix) - arb_mat(metric) * x
-    rows = [list(row) for row in shifted.tolist()]
+    return negative_pivots(arb_mat(matrix) - arb_mat(metric) * x)
+
+
+def negative_pivots(matrix: arb_mat) -> int:
+    """Return how many eigenvalues of a symmetric matrix of balls are negative.
+
+    Raises
+    ------
+    UndecidedError
+        If a pivot's sign is not certain.
+    """
+    rows = [list(row) for row in matrix.tolist()]
     negative = 0
     for k, row in enumerate(rows):
         pivot = row[k]
@@ -83,6 +93,14 @@ def is_positive_definite(matrix: fmpq_mat) -> bool:
     coefficients = matrix.charpoly().coeffs()
     n = matrix.nrows()
     return all((coefficient * (-1) ** (n - k)) > 0 for k, coefficient in enumerate(coefficients))
+
+
+def certainly_positive(matrix: arb_mat) -> bool:
+    """Tell whether a symmetric matrix of balls is certainly positive definite."""
+    try:
+        return negative_pivots(matrix) == 0
+    except UndecidedError:
+        return False
 
 
 def identity(n: int, scale: Any = 1) -> fmpq_mat:

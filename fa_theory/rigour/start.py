@@ -9,7 +9,7 @@ from flint import arb, fmpq, fmpq_mat
 
 from fa_theory.dynamics import forward
 from fa_theory.laws import exact_array, exact_network, neuron_law
-from fa_theory.model import Network, Problem
+from fa_theory.model import Network, Problem, SignFeedback
 from fa_theory.rigour.balls import Ball, Rational, per_precision, rational
 from fa_theory.rigour.losses import mean_loss
 from fa_theory.rigour.spectra import check_size, eigenvalue, identity
@@ -132,6 +132,32 @@ class ExactStart:
         X = self.samples
         columns = _pivots(self.gram if X.ncols() <= X.nrows() else X)
         return fmpq_mat(X.nrows(), len(columns), [X[i, j] for i in range(X.nrows()) for j in columns])
+
+    @cached_property
+    def span_of_data(self) -> tuple[fmpq_mat, fmpq_mat]:
+        """P^T X and P^T P for columns P that are a basis of the column space of the data, rank > 0, exactly."""
+        basis = self._basis
+        if basis is None:
+            return self.samples, identity(self.n_samples)
+        return basis.transpose() * self.samples, basis.transpose() * basis
+
+    def on_basis(self, E: fmpq_mat) -> fmpq_mat:
+        """Return P^T E for the basis of `span_of_data`, exactly."""
+        basis = self._basis
+        return E if basis is None else basis.transpose() * E
+
+    def from_basis(self, coefficients: fmpq_mat) -> fmpq_mat:
+        """Return P times coefficients for the basis of `span_of_data`, exactly."""
+        basis = self._basis
+        return coefficients if basis is None else basis * coefficients
+
+    @cached_property
+    def feedback_sizes(self) -> list[Rational]:
+        """|b_i| of the last hidden layer's neurons for one output; 1 under sign-FA."""
+        rule = self.network.feedback[-1]
+        if isinstance(rule, SignFeedback):
+            return [fmpq(1)] * len(self.c)
+        return [abs(b) for b in matrix_of(rule.matrix(self.network.weights[-1])).entries()]
 
     def in_span(self, E: fmpq_mat) -> fmpq_mat:
         """Return E^T P E, (m, m), exactly: P the projector on the column space of the data."""

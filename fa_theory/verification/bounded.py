@@ -137,3 +137,11 @@ def assess_generalised_decay(bound: Bound, rate: Callable[[float], float], traje
             worst, when = spare, float(trajectory.t[k])
     premise = Assumption("dL/dt <= -g(L)", worst, worst >= 0, f"least spare part of g {worst:.3g}, at t = {when:.4g}")
     return assess_bound(replace(bound, assumptions=(*bound.assumptions, premise)), trajectory)
+
+
+ASSESS: dict[str, Callable[[Bound, Trajectory], Verdict]] = {
+    "descent": assess_descent,
+    "hitting-time": assess_hitting_time,
+    "hitting-time-two-sided": assess_hitting_time,
+}
+"""What judges bounds that promise more than their curve, by the statement's id."""

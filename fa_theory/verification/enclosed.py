@@ -12,22 +12,36 @@ from flint import ctx
 from fa_theory.bounds import Bound
 from fa_theory.dynamics import Trajectory, minibatches, recorded_steps
 from fa_theory.model import Network, Problem
-from fa_theory.rigour import FLOW_BOUNDS, EnclosedBound, ExactStart, UndecidedError, gd_decay, reduced_flow, steps
+from fa_theory.rigour import (
+    FLOW_BOUNDS,
+    HITTING_TIMES,
+    STEP_BOUNDS,
+    WHY_NOT,
+    EnclosedBound,
+    ExactStart,
+    UndecidedError,
+    enclosed_bound,
+    reduced_flow,
+    steps,
+)
 from fa_theory.rigour.balls import ACCURACY, Ball, Rational, float_of_sign, rational
-from fa_theory.verification.bounded import assess_bound, assess_descent
+from fa_theory.verification.bounded import ASSESS, assess_bound
 from fa_theory.verification.verdict import Verdict, first_failure, not_applicable, yes_or_no
 
-COMPUTED_IN_FLOATS = "it is computed in floating point only"
-NOT_ENCLOSED = {
-    "neuron-identity": "it is evaluated at the recorded floating-point states",
-    "neuron-law": "it is evaluated at the recorded floating-point states",
-    "matrix-law": "it is evaluated at the recorded floating-point states",
-    "projection-law": "it is evaluated at the recorded floating-point states",
-    "dissipation-split": "it is evaluated at the recorded floating-point states",
+_AT_STATES = "it is evaluated at the recorded floating-point states"
+NOT_ENCLOSED = WHY_NOT | {
+    "neuron-identity": _AT_STATES,
+    "neuron-law": _AT_STATES,
+    "matrix-law": _AT_STATES,
+    "projection-law": _AT_STATES,
+    "dfa-law": _AT_STATES,
+    "matched-decay": _AT_STATES,
+    "midpoint-exactness": "its steps are solved in floating point to a tolerance",
+    "dissipation-split": _AT_STATES,
     "reduced-flow": "it compares two integrators in floating point",
     "minimum-norm": "it is about a limit that the run approaches",
 }
-"""Why a statement stays float-checked however rigorous the run, by id; else `COMPUTED_IN_FLOATS`."""
+"""Why a statement stays float-checked however rigorous the run, by id."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +81,11 @@ class Enclosure:
         return next((bound for bound in self.bounds if bound.id == statement), None)
 
 
-def enclose_run(trajectory: Trajectory) -> Enclosure:
+def enclose_run(trajectory: Trajectory, epsilon: float | None = None) -> Enclosure:
     """Enclose the bounds and, where it can be done, the loss at the recorded times, from the exact start.
 
     The loss of discrete steps is enclosed for any built-in rule, loss and homogeneous activation; that of a flow for
-    two-layer, linear, scalar FA with squared loss.
+    two-layer, linear, scalar FA with squared loss. `epsilon` is the loss of hitting-time.
 
     Raises
     ------
@@ -82,10 +96,13 @@ def enclose_run(trajectory: Trajectory) -> Enclosure:
     if trajectory.weight_decay:
         raise ValueError("runs with weight decay are not enclosed")
     start, method = ExactStart(trajectory.network, trajectory.problem), trajectory.method
-    bounds = [calculate(start) for calculate in FLOW_BOUNDS.values()]
+    step_size = trajectory.options["step_size"] if method == "gd" else None
+    made = [
+        enclosed_bound(name, start, step_size=step_size, epsilon=epsilon)
+        for name in (*FLOW_BOUNDS, *HITTING_TIMES, *STEP_BOUNDS)
+    ]
+    bounds = [bound for bound in made if bound is not None]
     places, batches = _places(trajectory)
-    if method == "gd":
-        bounds.append(gd_decay(start, trajectory.options["step_size"]))
     losses: dict[str, tuple[Ball, ...]] = {}
     reason = _reason(start, trajectory)
     linear = all(each.holds for each in reduced_flow.has_enclosed_flow(start))
@@ -105,11 +122,16 @@ def enclose_run(trajectory: Trajectory) -> Enclosure:
 
 
 def enclosed_bounds(
-    network: Network, problem: Problem, bounds: Sequence[Bound], step_size: float | None
+    network: Network,
+    problem: Problem,
+    bounds: Sequence[Bound],
+    step_size: float | None,
+    epsilon: float | None = None,
 ) -> tuple[Bound, ...]:
     """Return the bounds with assumptions, constants and curves from enclosures, those that are computed in balls.
 
-    `step_size` is that of gradient descent (gd-decay), by default the largest certified one of the float bound.
+    `step_size` is that of gradient descent, by default the largest certified one of the float bound; `epsilon` the loss
+    of hitting-time, by default half of the loss at the start.
 
     Raises
     ------
@@ -118,11 +140,8 @@ def enclosed_bounds(
     """
     start, found = ExactStart(network, problem), []
     for bound in bounds:
-        enclosed = None
-        if bound.id in FLOW_BOUNDS:
-            enclosed = FLOW_BOUNDS[bound.id](start)
-        elif bound.id == "gd-decay":
-            enclosed = gd_decay(start, step_size or bound.step_size or 1.0)
+        step = step_size or bound.step_size or 1.0
+        enclosed = enclosed_bound(bound.id, start, step_size=step, epsilon=epsilon)
         found.append(bound if enclosed is None else enclosed.as_bound(bound))
     return tuple(found)
 
@@ -162,7 +181,7 @@ def assess_enclosed(bound: EnclosedBound, float_bound: Bound, trajectory: Trajec
         return not_applicable(bound.id, failure)
     observed = run.losses.get(bound.quantity)
     if observed is None:
-        assess = assess_descent if bound.id == "descent" else assess_bound
+        assess = ASSESS.get(bound.id, assess_bound)
         verdict = assess(bound.as_bound(float_bound), trajectory)
         return with_reason(verdict, f"the bound is enclosed, the run is not: {run.reason}")
     later = [k for k, place in enumerate(run.places) if place > 0]
@@ -176,12 +195,20 @@ def assess_enclosed(bound: EnclosedBound, float_bound: Bound, trajectory: Trajec
     margin = min(float((gap / value).mid()) if not value.is_zero() else 0.0 for gap, value in slack)
     detail = f"{len(later)} {'steps' if bound.method == 'gd' else 'times'}, loss and bound in balls"
     if falls:
-        detail += "; never rises between them; dominance is not enclosed"
+        detail += f"; never rises between them; {_dominance(bound)}"
     if any(gap < 0 for gap, _ in slack) or any(rise > 0 for rise in falls):
         return Verdict(bound.id, "refuted", "enclosed", margin, f"the loss exceeds the bound, or rises: {detail}")
     if all(gap >= 0 for gap, _ in slack) and all(rise <= 0 for rise in falls):
         return Verdict(bound.id, "holds", "enclosed", margin, detail)
     return Verdict(bound.id, "undecided", "enclosed", margin, f"loss and bound are too close to tell: {detail}")
+
+
+def _dominance(bound: EnclosedBound) -> str:
+    """Say what the exact start tells about alignment dominance along the run, by statement neuron-law."""
+    known = bound.enclosed_constants().get("dominance")
+    if known is None:
+        return "dominance is not enclosed: the start tells no constant"
+    return f"dominance at least {float(known.mid()):.4g} by the exact start; along the run it is not enclosed"
 
 
 def with_reason(verdict: Verdict, reason: str) -> Verdict:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,7 +12,7 @@ from fa_theory.bounds import Bound, all_bounds, check_epsilon
 from fa_theory.dynamics import OUTCOMES, Progress, Trajectory, simulate
 from fa_theory.ledger import proof_evidence
 from fa_theory.model import Network, Problem
-from fa_theory.verification.bounded import assess_bound, assess_descent, assess_hitting_time, without_decay
+from fa_theory.verification.bounded import ASSESS, assess_bound, without_decay
 from fa_theory.verification.completeness import assess_law_completeness
 from fa_theory.verification.conserved import assess_matrix_law, assess_neuron_law, assess_projection_law
 from fa_theory.verification.dominance import dominance_json
@@ -77,13 +76,6 @@ class Report:
         }
 
 
-_ASSESS: dict[str, Callable[[Bound, Trajectory], Verdict]] = {
-    "descent": assess_descent,
-    "hitting-time": assess_hitting_time,
-}
-"""Bounds that promise more than their curve."""
-
-
 def run_instance(
     instance: Instance, progress: Progress | None = None, *, epsilon: float | None = None, rigorous: bool = False
 ) -> Report:
@@ -134,32 +126,25 @@ def judge(instance: Instance, followed: Followed, *, epsilon: float | None = Non
             assess_matched_decay(trajectory),
             assess_midpoint_exactness(trajectory),
             assess_dissipation_split(trajectory, measured),
-            *(_ASSESS.get(bound.id, assess_bound)(bound, trajectory) for bound in bounds),
+            *(ASSESS.get(bound.id, assess_bound)(bound, trajectory) for bound in bounds),
             assess_reduced_flow(trajectory),
             assess_minimum_norm(trajectory),
         ]
     report = Report(instance, trajectory, bounds, tuple(verdicts), measured)
-    return _enclosed(report) if rigorous else report
+    return _enclosed(report, epsilon) if rigorous else report
 
 
-def _enclosed(report: Report) -> Report:
+def _enclosed(report: Report, epsilon: float | None) -> Report:
     """Return the report with bounds and verdicts from enclosures, where there are any, and reasons where not."""
     # python-flint takes a tenth of a second to import
-    from fa_theory.verification.enclosed import (
-        COMPUTED_IN_FLOATS,
-        NOT_ENCLOSED,
-        assess_enclosed,
-        enclose_run,
-        with_reason,
-    )
+    from fa_theory.verification.enclosed import NOT_ENCLOSED, assess_enclosed, enclose_run, with_reason
 
     try:
-        run = enclose_run(report.trajectory)
+        run = enclose_run(report.trajectory, epsilon)
     except ValueError as refused:
         judged = tuple(with_reason(each, str(refused)) for each in report.verdicts)
         return replace(report, verdicts=judged)
-    reasons = {each.id: NOT_ENCLOSED.get(each.id, COMPUTED_IN_FLOATS) for each in report.verdicts}
-    bounds, verdicts = [], {each.id: with_reason(each, reasons[each.id]) for each in report.verdicts}
+    bounds, verdicts = [], {each.id: with_reason(each, NOT_ENCLOSED.get(each.id, "")) for each in report.verdicts}
     for bound in report.bounds:
         enclosed = run.bound(bound.id)
         bounds.append(bound if enclosed is None else enclosed.as_bound(bound))

@@ -24,6 +24,10 @@ def test_iris_is_certified_and_checked(tmp_path, capsys):
         "descent",
         "exponential-decay",
         "multi-output-decay",
+        "exponential-decay-growth",
+        "linear-decay-growth",
+        "exponential-decay-patterns",
+        "multi-output-decay-projection",
     }
     status, out, err = run(capsys, "check", str(file))
     assert (status, err) == (0, "")

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 import fa_theory as ft
+from fa_theory.bounds import BOUNDS
 from fa_theory.rigour import balls
 from fa_theory.statements import STATEMENTS
 from fa_theory.verification import enclosed
-from tests.bounds.bound_instances import aligned, regression, separable
+from tests.bounds.bound_instances import aligned, own_alignment, regression, separable
 
 FLOW = {"time": 0.5, "points": 4, "rigorous": True}
 
@@ -21,12 +22,23 @@ def test_a_linear_flow_is_enclosed_with_its_bounds():
     found = rows(report)
     for name in ("descent", "exponential-decay", "multi-output-decay"):
         assert found[name] == ("holds", "enclosed")
+    c, b = own_alignment(report.trajectory.network), report.trajectory.network.feedback[0].B[:, 0]
+    predicted = f"dominance at least {np.min(c / b**2):.4g} by the exact start"
+    assert predicted in report.verdict("descent").detail
     assert found["neuron-law"] == ("holds", "float-checked")
     assert "not enclosed: it is evaluated" in report.verdict("neuron-law").detail
     assert list(found) == list(STATEMENTS)
     written = report.to_json()["enclosure"]
     assert np.allclose(written["loss"], report.trajectory.loss, rtol=1e-6)
     assert written["reason"] is None
+
+
+def test_a_start_with_a_negative_alignment_tells_no_dominance():
+    """c = (2, -1/2): the sum decides in linear networks, and the loss falls, but no neuron's constant is known."""
+    network = ft.Network([np.eye(2), np.array([[2.5, 0.0]])], "linear", [np.ones((2, 1))])
+    report = ft.verify(network, ft.Problem(np.eye(2), np.ones(2)), **FLOW)
+    assert rows(report)["descent"] == ("holds", "enclosed")
+    assert report.verdict("descent").detail.endswith("the start tells no constant")
 
 
 def test_gradient_descent_is_enclosed():
@@ -68,6 +80,21 @@ def test_what_has_no_rational_values_is_float_checked_with_the_reason():
     report = ft.verify(network, ft.Problem(np.ones((1, 1)), np.ones(1)), **FLOW)
     assert report.enclosure is None
     assert "not enclosed: activation tanh" in report.verdict("dissipation-split").detail
+
+
+def test_every_statement_is_enclosed_or_exact_or_says_why_not():
+    made = {*enclosed.FLOW_BOUNDS, *enclosed.HITTING_TIMES, *enclosed.STEP_BOUNDS}
+    exact = {each.id for each in STATEMENTS.values() if each.evidence == ("exact",)}
+    assert made | exact | set(enclosed.NOT_ENCLOSED) == set(STATEMENTS)
+    assert not made & set(enclosed.NOT_ENCLOSED)
+    assert {bound.__name__.replace("_", "-") for bound in BOUNDS} - made == set(enclosed.WHY_NOT)
+
+
+def test_a_bound_that_is_not_enclosed_says_why():
+    report = ft.verify(aligned(1, 2, 3, "leaky_relu:0.5"), regression(1, 2, 2), **FLOW)
+    row = report.verdict("exponential-decay-path")
+    assert row.evidence == "float-checked"
+    assert row.detail.endswith("; not enclosed: " + enclosed.WHY_NOT["exponential-decay-path"])
 
 
 def test_weight_decay_is_never_enclosed():
