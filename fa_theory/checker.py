@@ -258,8 +258,8 @@ def _flow(i: _Instance, places: list[fmpq]) -> Iterator[arb_mat]:
     """Yield the distance to the best linear map at these times: W = W(0) + b u^T, u = S w, dw/dt = best - theta(u).
 
     As D theta = W^T W + (b.v) I, two solutions w part in the norm of S at most at the rate tr(S) max(-b.v, 0): a path
-    of polynomials with a small defect is close to it (lemma reduced-contraction). Always b.v = 1/2 |W|^2 - C >= -C(0), and it is at least
-    what it is in a tube around the path, as long as the solution does not leave the tube.
+    of polynomials with a small defect is close to the solution (lemma reduced-contraction). Always b.v >= -C(0), and it
+    is at least what it is in a tube around the path, as long as the solution does not leave the tube.
     """
     d, order = i.X.ncols(), ctx.prec // 5
     _need(d <= LARGEST_MATRIX, f"the flow is enclosed for at most {LARGEST_MATRIX} inputs")
