@@ -93,15 +93,16 @@ _OUTPUTS = (bounds.multi_output_decay, bounds.multi_output_decay_projection)
 _HITTING = (bounds.hitting_time, bounds.hitting_time_two_sided)
 _DESCENT = (bounds.gd_decay, bounds.gd_decay_growth)
 _SEPARABLE = (bounds.separable_decay, bounds.separable_decay_two_sided)
+_GATED = (*_SEPARABLE, bounds.separable_decay_path)
 
 GROUPS = {
     "linear": Group("squared loss, linear", "linear", "squared", (*_SQUARED, bounds.linear_decay_growth, *_OUTPUTS)),
     "gated": Group("squared loss, leaky ReLU 0.2", "leaky_relu:0.2", "squared", _SQUARED),
     "outputs": Group("squared loss, linear, m = 3", "linear", "squared", _OUTPUTS, n_outputs=3),
     "exponential-linear": Group("exponential loss, linear", "linear", "exponential", _SEPARABLE),
-    "exponential-gated": Group("exponential loss, leaky ReLU 0.2", "leaky_relu:0.2", "exponential", _SEPARABLE),
+    "exponential-gated": Group("exponential loss, leaky ReLU 0.2", "leaky_relu:0.2", "exponential", _GATED),
     "logistic-linear": Group("logistic loss, linear", "linear", "logistic", _SEPARABLE),
-    "logistic-gated": Group("logistic loss, leaky ReLU 0.2", "leaky_relu:0.2", "logistic", _SEPARABLE),
+    "logistic-gated": Group("logistic loss, leaky ReLU 0.2", "leaky_relu:0.2", "logistic", _GATED),
     "hitting-linear": Group("logistic loss, linear, any start", "linear", "logistic", _HITTING, aligned=False),
     "hitting-gated": Group(
         "logistic loss, leaky ReLU 0.2, any start", "leaky_relu:0.2", "logistic", _HITTING, aligned=False
