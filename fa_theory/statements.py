@@ -212,6 +212,15 @@ STATEMENTS = {
             _FLOAT,
         ),
         Statement(
+            "separable-decay-path",
+            "Decay on separable data, in stages with short paths",
+            "own",
+            "separable-decay with the margin of what the start keeps (weights, slopes, the outgoing weights' part) in "
+            "place of the inputs' margin, in stages of the loss: while sqrt(L) falls by x, w_i moves by at most "
+            "2 |b_i| x / sqrt(rho_i R), as in exponential-decay-path. FA and sign-FA.",
+            _FLOAT,
+        ),
+        Statement(
             "hitting-time-two-sided",
             "Hitting time, with the larger losses before",
             "own",

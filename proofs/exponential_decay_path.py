@@ -12,7 +12,7 @@ fallen by as much as was planned: the next stage starts from there.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sympy as sp
 
@@ -55,6 +55,9 @@ DISTANCE = (
 )
 TERM = "one of several numbers that are not negative is at most their sum"
 
+# the bounds on a path, in the order of lemma short-path
+PLANS = "the rate", "resistance"
+
 # where descent concludes that v_i M_i is size_i - C_i
 ALIGNMENT = {"FA": 1, "sign-FA": 6}
 
@@ -82,11 +85,22 @@ def feedback(proof: Derivation, rule: str) -> Fact:
     return proof.at_most("sign-FA: the feedback", M[i] ** 2, size_b[i] ** 2, because=[unit], using=[one])
 
 
-def stage(proof: Derivation, rule: str, speeds: tuple[Fact, ...], plans: dict[str, Fact], lasts: Fact) -> list[Fact]:
-    """Show that the weights have moved by less than assumed as long as the stage lasts."""
-    falls, pays, steep = speeds
+def stage(
+    proof: Derivation,
+    rule: str,
+    rooted: Fact,
+    speeds: tuple[Fact, ...],
+    plans: dict[str, Fact],
+    lasts: Fact,
+    kind: str = "",
+) -> list[Fact]:
+    """Show that the weights have moved by less than assumed as long as the stage lasts.
+
+    `speeds` are those of the rate and of resistance, and for a plan by the rate the steepness; `kind` tells stages of
+    one rule apart.
+    """
+    falls, pays, *steep = speeds
     fed = feedback(proof, rule)
-    rooted = proof.given("squared loss", loss(t), "=", root(t) ** 2)
     squares = proof.given("length", gradient[i] ** 2, "=", share)
     lengthens = proof.given("path", rate(path[i]), "=", size_b[i] * gradient[i])
     flow = [
@@ -133,16 +147,18 @@ def stage(proof: Derivation, rule: str, speeds: tuple[Fact, ...], plans: dict[st
             (-1, drawn),
             (resisted[i], squares),
         ),
-        "steepness": by_root(
-            "steepness", gradient[i] ** 2, 2 * high * root(t) ** 2, steep, squares, (2 * high, rooted)
-        ),
     }
+    for each in steep:
+        given["steepness"] = by_root(
+            "steepness", gradient[i] ** 2, 2 * high * root(t) ** 2, each, squares, (2 * high, rooted)
+        )
     ends: list[Fact] = []
-    for number, (by, plan) in enumerate(plans.items()):
+    for by, plan in plans.items():
+        number = PLANS.index(by)
         needed = ("speed", "resistance") if number else ("speed", "steepness")
         moved = proof.apply(
             short_path.PROOF,
-            {reach[number]: indexed(f"reach_{number}^{rule}")},
+            {reach[number]: indexed(f"reach_{number}^{rule}{kind}")},
             {key: given[key] for key in needed},
             conclusion=number,
             name=f"{rule}: the path, by {by}",
@@ -159,58 +175,29 @@ def stage(proof: Derivation, rule: str, speeds: tuple[Fact, ...], plans: dict[st
     return ends
 
 
-def derive(
-    proof: Derivation, double: sp.Expr = sp.S.One, counted: sp.Expr = rest, rules: Sequence[str] = tuple(ALIGNMENT)
-) -> list[Fact]:
-    left, hidden, outgoing, steep, square = (
-        proof.apply(kept_start.PROOF, {}, conclusion=number, name=name)
-        for number, name in enumerate(("sizes", "hidden weights", "outgoing weights", "steepness", "shares"))
-    )
-    squared = proof.given("squared loss", loss(t), "=", total(e[j] ** 2) / (2 * N))
-    positive = proof.at_most("shares are not negative", 0, share, because=[share])
-    error = {u: lambda sample: e[sample]}
-    rated = proof.given("rate", double * R / 2 * N * total(u[j] ** 2), "<=", form(u[j], counted), schematic=[u]).at(
-        error
-    )
-    whole = proof.given("resistance", known[i] * theta[i, j], "=", known[i] * start_slope[i, j])
-    resists = proof.given(
-        "resistance",
-        rho[i] * known[i] * over_data(u[j] * start_slope[i, j]),
-        "<=",
-        known[i] * form(u[j], counted),
-        schematic=[u],
-    ).at(error)
-    partial = proof.given("resistance", known[i], "<=", 1)
-    resistance = proof.given("resistance", resisted[i], "<=", known[i] * rho[i] + (1 - known[i]) * q[i])
-    plans = {
-        by: proof.given(f"planned by {by}", begin[i] + 2 * size_b[i] * factor * fall, "<=", far[i])
-        for by, factor in zip(("the rate", "resistance"), factors, strict=True)
-    }
-    lasts = proof.given("stage", first_y - root(t), "<", fall)
-    gram = proof.equal(
-        "a neuron whose slopes are known",
-        known[i] * share,
-        known[i] * over_data(e[j] * start_slope[i, j]) / N**2,
-        because=[(known[i], square)],
-        using=[whole],
-        why="slopes are those of the start",
-    )
-    conclusions: list[Fact] = []
-    for rule in rules:
-        place = ALIGNMENT[rule]
+class Kept(NamedTuple):
+    """What lemma kept-start says of a neuron's size, its share, and its outgoing weight."""
+
+    sizes: Fact
+    hidden: Fact
+    outgoing: Fact
+    square: Fact
+
+    def speed(self, proof: Derivation, rule: str) -> tuple[Fact, Fact, Fact]:
+        """Show how fast the loss falls: what it is, what neurons give to it, and the form that it exceeds."""
         split = proof.apply(DESCENT, {}, name=f"{rule}: the loss along the flow")
-        aligned = proof.apply(DESCENT, {}, conclusion=place, name=f"{rule}: the neuron law")
+        aligned = proof.apply(DESCENT, {}, conclusion=ALIGNMENT[rule], name=f"{rule}: the neuron law")
         amount = proof.given(f"alignment of {rule}", q[i], "=", least[i] ** 2 / 2 - start[rule][i])
         lasting = proof.at_most(
             f"{rule}: the alignment that lasts",
             q[i],
             v[i] * M[i],
-            because=[(sp.S.Half, left), (-1, aligned), amount],
+            because=[(sp.S.Half, self.sizes), (-1, aligned), amount],
             why="v_i M_i = |w_i|^2 / 2 - C_i, and |w_i| >= least_i",
         )
         driven = proof.sum_over("all neurons", proof.times("a neuron", share, lasting), (i, 1, n))
-        given = proof.sum_over("all neurons", proof.times("a neuron", q[i], hidden), (i, 1, n))
-        turned = proof.sum_over("all neurons", outgoing, (i, 1, n))
+        given = proof.sum_over("all neurons", proof.times("a neuron", q[i], self.hidden), (i, 1, n))
+        turned = proof.sum_over("all neurons", self.outgoing, (i, 1, n))
         speed = proof.at_most(
             f"{rule}: the speed",
             rate(loss(t)),
@@ -218,16 +205,29 @@ def derive(
             because=[split, driven, given, turned],
             why="what neurons give, added up",
         )
-        falls = proof.at_most(
-            f"{rule}: the rate",
-            rate(loss(t)),
-            -R * loss(t),
-            because=[speed, (1 / N**2, rated), (R, squared)],
-            why="R / 2 is at most the least eigenvalue of the form",
+        return split, driven, speed
+
+    def price(self, proof: Derivation, rule: str, split: Fact, driven: Fact, speed: Fact, counted: sp.Expr) -> Fact:
+        """Show what the loss pays for the movement of a neuron."""
+        whole = proof.given("resistance", known[i] * theta[i, j], "=", known[i] * start_slope[i, j])
+        resists = proof.given(
+            "resistance",
+            rho[i] * known[i] * over_data(u[j] * start_slope[i, j]),
+            "<=",
+            known[i] * form(u[j], counted),
+            schematic=[u],
+        ).at({u: lambda sample: e[sample]})
+        partial = proof.given("resistance", known[i], "<=", 1)
+        resistance = proof.given("resistance", resisted[i], "<=", known[i] * rho[i] + (1 - known[i]) * q[i])
+        gram = proof.equal(
+            "a neuron whose slopes are known",
+            known[i] * share,
+            known[i] * over_data(e[j] * start_slope[i, j]) / N**2,
+            because=[(known[i], self.square)],
+            using=[whole],
+            why="slopes are those of the start",
         )
-        conclusions.append(
-            proof.apply(GRONWALL, {decaying: loss, decay_rate: R}, {"decay": falls}, name=f"{rule}: decay in the stage")
-        )
+        positive = proof.at_most("shares are not negative", 0, share, because=[share])
         term = proof.cite(
             f"{rule}: one neuron",
             q[i] * share,
@@ -243,7 +243,7 @@ def derive(
             because=[term, driven, split, own],
             why="what it takes from the loss is a part of the whole",
         )
-        pays = proof.at_most(
+        return proof.at_most(
             f"{rule}: the loss pays for movement",
             rate(loss(t)),
             -resisted[i] * share,
@@ -256,22 +256,67 @@ def derive(
             ],
             why="known_i times the one, 1 - known_i times the other",
         )
-        conclusions += stage(proof, rule, (falls, pays, steep), plans, lasts)
-    conclusions.append(
-        proof.by_hand(
-            "the rate, as long as the stage lasts",
-            loss(t),
-            "<=",
-            loss(0) * sp.exp(-R * t),
-            using=[rated, resistance, *plans.values(), lasts],
-            why=(
-                "Where the stage starts, every |w_i - w_i(0)| is less than far_i. Consider the first time at which one "
-                "is far_i. If the stage still lasted, no weight had moved farther up to then, so by the above it would "
-                "be less than far_i: a contradiction. So the premise that no weight has moved farther holds as long as "
-                "the stage lasts, and with it the rate. Where a stage ends the next begins, with far_i as its begin_i."
-            ),
-        )
+
+
+def kept_parts(proof: Derivation) -> Kept:
+    """Apply lemma kept-start."""
+    named = ((0, "sizes"), (1, "hidden weights"), (2, "outgoing weights"), (4, "shares"))
+    return Kept(*(proof.apply(kept_start.PROOF, {}, conclusion=number, name=name) for number, name in named))
+
+
+def plan(proof: Derivation, by: str) -> Fact:
+    """State that the movement which a stage may cost has been planned for."""
+    factor = factors[PLANS.index(by)]
+    return proof.given(f"planned by {by}", begin[i] + 2 * size_b[i] * factor * fall, "<=", far[i])
+
+
+def lasting(proof: Derivation, using: Sequence[Fact]) -> Fact:
+    """Conclude that the rate holds as long as the stage lasts."""
+    return proof.by_hand(
+        "the rate, as long as the stage lasts",
+        loss(t),
+        "<=",
+        loss(0) * sp.exp(-R * t),
+        using=using,
+        why=(
+            "Where the stage starts, every |w_i - w_i(0)| is less than far_i. Consider the first time at which one "
+            "is far_i. If the stage still lasted, no weight had moved farther up to then, so by the above it would "
+            "be less than far_i: a contradiction. So the premise that no weight has moved farther holds as long as "
+            "the stage lasts, and with it the rate. Where a stage ends the next begins, with far_i as its begin_i."
+        ),
     )
+
+
+def derive(
+    proof: Derivation, double: sp.Expr = sp.S.One, counted: sp.Expr = rest, rules: Sequence[str] = tuple(ALIGNMENT)
+) -> list[Fact]:
+    parts = kept_parts(proof)
+    steep = proof.apply(kept_start.PROOF, {}, conclusion=3, name="steepness")
+    squared = proof.given("squared loss", loss(t), "=", total(e[j] ** 2) / (2 * N))
+    rooted = proof.given("squared loss", loss(t), "=", root(t) ** 2)
+    rated = proof.given("rate", double * R / 2 * N * total(u[j] ** 2), "<=", form(u[j], counted), schematic=[u]).at(
+        {u: lambda sample: e[sample]}
+    )
+    plans = {by: plan(proof, by) for by in PLANS}
+    lasts = proof.given("stage", first_y - root(t), "<", fall)
+    conclusions: list[Fact] = []
+    paid: list[Fact] = []
+    for rule in rules:
+        split, driven, speed = parts.speed(proof, rule)
+        falls = proof.at_most(
+            f"{rule}: the rate",
+            rate(loss(t)),
+            -R * loss(t),
+            because=[speed, (1 / N**2, rated), (R, squared)],
+            why="R / 2 is at most the least eigenvalue of the form",
+        )
+        conclusions.append(
+            proof.apply(GRONWALL, {decaying: loss, decay_rate: R}, {"decay": falls}, name=f"{rule}: decay in the stage")
+        )
+        pays = parts.price(proof, rule, split, driven, speed, counted)
+        paid.append(pays)
+        conclusions += stage(proof, rule, rooted, (falls, pays, steep), plans, lasts)
+    conclusions.append(lasting(proof, [rated, *paid, *plans.values(), lasts]))
     return conclusions
 
 

@@ -17,6 +17,7 @@ from fa_theory.bounds.linear_decay_growth import linear_decay_growth
 from fa_theory.bounds.multi_output_decay import multi_output_decay
 from fa_theory.bounds.multi_output_decay_projection import multi_output_decay_projection
 from fa_theory.bounds.separable_decay import separable_decay
+from fa_theory.bounds.separable_decay_path import separable_decay_path
 from fa_theory.bounds.separable_decay_two_sided import separable_decay_two_sided
 from fa_theory.model import Network, Problem
 
@@ -31,6 +32,7 @@ BOUNDS: tuple[Callable[..., Bound], ...] = (
     exponential_decay_patterns,
     exponential_decay_path,
     separable_decay_two_sided,
+    separable_decay_path,
     hitting_time_two_sided,
     linear_decay_growth,
     multi_output_decay_projection,
@@ -118,6 +120,7 @@ __all__ = [
     "multi_output_decay",
     "multi_output_decay_projection",
     "separable_decay",
+    "separable_decay_path",
     "separable_decay_two_sided",
     "sharpest",
     "sharpest_first",

@@ -21,7 +21,7 @@ _TRIALS = 12
 _SHARES = (0.02, 0.1, 0.3, 0.7)
 
 
-class _Stages(NamedTuple):
+class Stages(NamedTuple):
     """What rates and movements depend on, each rounded to the side that makes them smaller.
 
     Attributes
@@ -60,6 +60,40 @@ class _Stages(NamedTuple):
     slope: float
     rounding: float
 
+    def hidden_form(self, moved: Host) -> tuple[Host, Host, Host]:
+        """Return what holds while every |w_i - w_i(0)| <= |b_i| moved_i: q, the hidden layer's part of M, and F."""
+        q = self.c + np.maximum(self.size - self.feedback * moved, 0) ** 2 / 2
+        still = self.frozen_until > moved
+        frozen = np.all(still, axis=0)
+        weighted = (self.inputs @ self.inputs.T) * ((self.slopes[:, frozen] * q[frozen]) @ self.slopes[:, frozen].T)
+        kept = np.where(still, self.slopes, self.slope)[:, ~frozen] ** 2 @ q[~frozen]
+        return q, weighted + self.least * np.diag(kept), frozen
+
+    def forms(self, hidden_part: Host, moved: Host) -> tuple[Host, Host]:
+        """Return forms that the loss's fall exceeds, and by how much the eigenvalues of each may be off.
+
+        They are the part of the hidden layer, and that with the part of the outgoing weights, which is at least
+        (1 - share) times its start less (1 / share - 1) times the square of its change.
+        """
+        forms, sizes = [hidden_part], [float(np.trace(hidden_part))]
+        start = self.hidden @ self.hidden.T
+        change = self.most * float(np.sum((self.feedback * moved) ** 2))
+        for share in _SHARES if np.isfinite(change) else ():
+            lost = (1 / share - 1) * change
+            forms.append(hidden_part + (1 - share) * start - lost * np.eye(len(start)))
+            sizes.append(sizes[0] + float(np.trace(start)) + len(start) * lost)
+        return np.stack(forms), self.rounding * np.asarray(sizes)
+
+    def resisted(self, q: Host, frozen: Host, values: Host, vectors: Host) -> Host:
+        """Return rho, for eigenvalues of M from below and its eigenvectors."""
+        resisted = q.copy()
+        if values[0] > 0 and np.any(frozen):
+            patterns, which = np.unique(self.slopes[:, frozen], axis=1, return_inverse=True)
+            turned = self.inputs.T @ (patterns.T[:, :, None] * (vectors / np.sqrt(values)))
+            together = (1 - self.rounding) / np.linalg.norm(turned, 2, axis=(1, 2)) ** 2
+            resisted[frozen] = np.maximum(q[frozen], together[which.ravel()])
+        return np.maximum(resisted, 0)
+
     def supported(self, moved: Host) -> tuple[float, Host]:
         """Return what holds while every |w_i - w_i(0)| <= |b_i| moved_i.
 
@@ -70,56 +104,38 @@ class _Stages(NamedTuple):
         movement : array, (n,)
             While sqrt(L) falls by x, w_i moves by at most 2 x |b_i| movement_i.
         """
-        q = self.c + np.maximum(self.size - self.feedback * moved, 0) ** 2 / 2
-        still = self.frozen_until > moved
-        frozen = np.all(still, axis=0)
-        weighted = (self.inputs @ self.inputs.T) * ((self.slopes[:, frozen] * q[frozen]) @ self.slopes[:, frozen].T)
-        kept = np.where(still, self.slopes, self.slope)[:, ~frozen] ** 2 @ q[~frozen]
-        values, vectors = self._spectrum(weighted + self.least * np.diag(kept), moved)
+        q, hidden_part, frozen = self.hidden_form(moved)
+        forms, off = self.forms(hidden_part, moved)
+        spectra, bases = np.linalg.eigh(forms)
+        spectra -= off[:, None]
+        best = int(np.argmax(spectra[:, 0]))
+        values, vectors = spectra[best], bases[best]
         # each neuron by itself gives at least as much as in exponential-decay
         rate = 2 * max(float(values[0]), self.slope**2 * self.least * float(np.sum(q)))
-        resisted = q.copy()
-        if values[0] > 0 and np.any(frozen):
-            patterns, which = np.unique(self.slopes[:, frozen], axis=1, return_inverse=True)
-            turned = self.inputs.T @ (patterns.T[:, :, None] * (vectors / np.sqrt(values)))
-            together = (1 - self.rounding) / np.linalg.norm(turned, 2, axis=(1, 2)) ** 2
-            resisted[frozen] = np.maximum(q[frozen], together[which.ravel()])
+        resisted = self.resisted(q, frozen, values, vectors)
         with np.errstate(divide="ignore"):
-            movement = np.minimum(np.sqrt(2 * self.most) / rate, 1 / np.sqrt(np.maximum(resisted, 0) * rate))
+            movement = np.minimum(np.sqrt(2 * self.most) / rate, 1 / np.sqrt(resisted * rate))
         return rate, np.asarray(movement * (1 + self.rounding))
 
-    def _spectrum(self, hidden_part: Host, moved: Host) -> tuple[Host, Host]:
-        """Return eigenvalues, from below, and eigenvectors of a form that the loss's fall exceeds.
-
-        It is the part of the hidden layer, and where that has a larger least eigenvalue that of the outgoing weights
-        is added: at least (1 - share) times its start less (1 / share - 1) times the square of its change.
-        """
-        forms, sizes = [hidden_part], [float(np.trace(hidden_part))]
-        start = self.hidden @ self.hidden.T
-        change = self.most * float(np.sum((self.feedback * moved) ** 2))
-        for share in _SHARES if np.isfinite(change) else ():
-            lost = (1 / share - 1) * change
-            forms.append(hidden_part + (1 - share) * start - lost * np.eye(len(start)))
-            sizes.append(sizes[0] + float(np.trace(start)) + len(start) * lost)
-        values, vectors = np.linalg.eigh(np.stack(forms))
-        values -= self.rounding * np.asarray(sizes)[:, None]
-        best = int(np.argmax(values[:, 0]))
-        return values[best], vectors[best]
-
     def through(self, moved: Host, fall: float) -> tuple[float, Host]:
-        """Return a rate that lasts while sqrt(L) falls by `fall`, and how far the weights have moved at its end.
+        """Return a rate that lasts while sqrt(L) falls by `fall`, and how far the weights have moved at its end."""
+        return lasting(self.supported, moved, fall)
 
-        It needs a movement that supports itself: while no weight has moved farther than that, none moves so far.
-        """
-        ahead = 2 * fall * self.supported(moved)[1]
-        for _ in range(_TRIALS):
-            rate, movement = self.supported(moved + ahead)
-            needed = 2 * fall * movement
-            if np.all(needed <= ahead):
-                return rate, moved + ahead
-            ahead = np.maximum(ahead, needed * 1.02)
-        rate, movement = self.supported(np.full_like(moved, np.inf))
-        return rate, moved + 2 * fall * movement
+
+def lasting(supported: Callable[[Host], tuple[float, Host]], moved: Host, fall: float) -> tuple[float, Host]:
+    """Return a rate that lasts while sqrt(L) falls by `fall`, and how far the weights have moved at its end.
+
+    It needs a movement that supports itself: while no weight has moved farther than that, none moves so far.
+    """
+    ahead = 2 * fall * supported(moved)[1]
+    for _ in range(_TRIALS):
+        rate, movement = supported(moved + ahead)
+        needed = 2 * fall * movement
+        if np.all(needed <= ahead):
+            return rate, moved + ahead
+        ahead = np.maximum(ahead, needed * 1.02)
+    rate, movement = supported(np.full_like(moved, np.inf))
+    return rate, moved + 2 * fall * movement
 
 
 def exponential_decay_path(network: Network, problem: Problem) -> Bound:
@@ -174,7 +190,7 @@ def exponential_decay_path(network: Network, problem: Problem) -> Bound:
     curve: Callable[[Host], Host] = np.zeros_like
     constants = {"s": alignment.total, "start_loss": start}
     if start > 0 and all(each.holds for each in judged):
-        stages = _stages(network, problem)
+        stages = stages_of(network, problem)
         losses = start * np.exp(-_STEP * np.arange(_STAGES))
         roots = np.append(np.sqrt(losses), 0.0)
         moved, rates = np.zeros(network.widths[-2]), []
@@ -196,11 +212,12 @@ def exponential_decay_path(network: Network, problem: Problem) -> Bound:
     )
 
 
-def _stages(network: Network, problem: Problem) -> _Stages:
+def stages_of(network: Network, problem: Problem) -> Stages:
+    """Return what is known at the start of a two-layer network with one output and a leaky activation."""
     inputs = network.first_layer_inputs(problem.X)
     data = spectrum(inputs)
     alignment = assume.initial_alignment(network)
-    least, most = float(data.eigenvalues[-1]), data.largest
+    least, most = (data.smallest_nonzero if data.rank == data.n_samples else 0.0), data.largest
     eps = assume.working_epsilon(inputs)
     X, W = to_numpy(inputs).astype(float), to_numpy(network.first_layer_weights()).astype(float)
     N, d = X.shape
@@ -208,7 +225,7 @@ def _stages(network: Network, problem: Problem) -> _Stages:
     b = assume.feedback_sizes(network) * (1 + 8 * eps)
     z = X @ W.T
     slopes = np.where(z > 0, 1.0, slope)
-    return _Stages(
+    return Stages(
         c=alignment.c - alignment.rounding,
         size=np.linalg.norm(W, axis=1) * (1 - 8 * eps * d),
         feedback=b,

@@ -24,6 +24,7 @@ from fa_theory.bounds import (
     multi_output_decay,
     multi_output_decay_projection,
     separable_decay,
+    separable_decay_path,
     separable_decay_two_sided,
 )
 from fa_theory.dynamics import Trajectory, dissipation, simulate
@@ -292,6 +293,7 @@ BOUND_CLAIMS = (
     _claim("exponential-decay-patterns", _plain(exponential_decay_patterns), _SQUARED),
     _claim("separable-decay", _plain(separable_decay), (*_LABELLED, *_LABELLED_OTHERS)),
     _claim("separable-decay-two-sided", _plain(separable_decay_two_sided), _LABELLED),
+    _claim("separable-decay-path", _plain(separable_decay_path), _LABELLED),
     _claim("multi-output-decay", _plain(multi_output_decay), _OUTPUTS),
     _claim("exponential-decay-path", _plain(exponential_decay_path), _SQUARED),
     _claim("linear-decay-growth", _plain(linear_decay_growth), _SQUARED),

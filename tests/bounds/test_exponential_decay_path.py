@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.linalg import eigh
 
 from fa_theory.bounds import exponential_decay, exponential_decay_path, exponential_decay_patterns
-from fa_theory.bounds.exponential_decay_path import _STEP, _stages
+from fa_theory.bounds.exponential_decay_path import _STEP, stages_of
 from fa_theory.model import Network, Problem
 from fa_theory.verification import assess_bound
 
@@ -45,7 +45,7 @@ def known_form(network, problem, moved, share):
 def test_rates_and_movements_are_those_of_the_form(seed, width, size, scale):
     network, problem = wide(seed, width, size)
     moved = np.random.default_rng(seed).uniform(0.2, 1, width) * scale
-    rate, movement = _stages(network, problem).supported(moved)
+    rate, movement = stages_of(network, problem).supported(moved)
     shares = (1.0, 0.02, 0.1, 0.3, 0.7) if np.isfinite(scale) else (1.0,)
     forms = [known_form(network, problem, moved, share) for share in shares]
     M, frozen = max(forms, key=lambda form: np.linalg.eigvalsh(form[0])[0])
@@ -77,7 +77,7 @@ def test_wide_starts_decay_faster_than_with_patterns_alone(seed, rule):
 @pytest.mark.parametrize("seed", range(3))
 def test_weights_move_as_little_as_promised_at_every_loss(seed):
     network, problem = wide(seed, 40, 2.0)
-    stages = _stages(network, problem)
+    stages = stages_of(network, problem)
     trajectory = run(network, problem, 3 / exponential_decay_patterns(network, problem).rate, accuracy=1e-6)
     W, b = network.weights[0], abs(network.feedback[0].B[:, 0])
     high, moved = np.sqrt(trajectory.loss[0]), np.zeros(40)

@@ -148,6 +148,7 @@ def test_each_bound_law_and_alignment_has_its_two_files(folder):
         "three-layers--alignment",
         "logistic--descent",
         "logistic--separable-decay",
+        "logistic--separable-decay-path",
         "logistic--law-drift",
         "logistic--alignment",
     }
