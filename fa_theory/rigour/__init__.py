@@ -43,6 +43,7 @@ STEP_BOUNDS: dict[str, Callable[[ExactStart, float], EnclosedBound]] = {
 
 WHY_NOT: dict[str, str] = {
     "exponential-decay-path": "each of its 120 stages rests on floating-point eigenvectors per activation pattern",
+    "separable-decay-path": "each of its stages rests on floating-point margins of what the start keeps",
 }
 """Why a bound is not computed in balls, by the statement's id."""
 
