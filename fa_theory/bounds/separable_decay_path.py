@@ -192,8 +192,6 @@ def separable_decay_path(network: Network, problem: Problem) -> Bound:
 
 
 def _separating(path: _Path) -> Assumption:
-    name = "the start separates the samples"
-    if not np.all(abs(path.labels) == 1):
-        return Assumption(name, -1.0, False, "labels are not -1 and +1")
     gamma = path.drive(np.zeros(len(path.stages.c)))[0].gamma
+    name = "the start separates the samples"
     return Assumption(name, gamma, True if gamma > 0 else None, f"gamma = {gamma:.6g} in what drives the loss")

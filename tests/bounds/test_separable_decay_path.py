@@ -240,3 +240,12 @@ def test_linear_networks_need_every_neuron_aligned():
 def test_a_loss_below_all_numbers_stays_there():
     network = Network([[[1.0]], [[2000.0]]], "linear", [[[1.0]]])
     assert separable_decay_path(network, Problem([[1.0]], [1.0], "logistic"))([0.0, 1.0]).tolist() == [0.0, 0.0]
+
+
+def test_a_movement_that_never_supports_itself_is_replaced_by_what_holds_for_any():
+    def supported(moved):
+        return (0.5, np.full(2, 5.0)) if np.all(np.isinf(moved)) else (3.0, 2 * (moved + 1))
+
+    rate, moved = lasting(supported, np.ones(2), 1.0)
+    assert rate == 0.5
+    assert moved.tolist() == [11.0, 11.0]
