@@ -12,6 +12,7 @@ from fa_theory.backend import to_numpy
 from fa_theory.bounds import assumptions as assume
 from fa_theory.bounds.bound import Bound, Host
 from fa_theory.bounds.exponential_decay_growth import falling_curve
+from fa_theory.bounds.float_range import within_floats
 from fa_theory.model import Network, Problem, spectrum
 
 _STEP = 0.05
@@ -121,6 +122,7 @@ class _Stages(NamedTuple):
         return rate, moved + 2 * fall * movement
 
 
+@within_floats
 def exponential_decay_path(network: Network, problem: Problem) -> Bound:
     """Bound the squared loss as exponential-decay-patterns does, in stages of the loss and with shorter paths.
 
