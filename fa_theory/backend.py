@@ -45,6 +45,14 @@ def machine_epsilon(array: Array) -> float:
     return 0.0 if is_exact(array) else float(namespace(array).finfo(array.dtype).eps)
 
 
+def least_resolved(array: Array) -> float:
+    """Return the least size at which sums of products keep the type's relative accuracy; smaller ones may underflow."""
+    if is_exact(array):
+        return 0.0
+    info = namespace(array).finfo(array.dtype)
+    return float(info.smallest_normal) / float(info.eps)
+
+
 def number_like(number: Any, array: Array) -> Any:
     """Return a number that leaves the kind of an array alone when it multiplies it.
 

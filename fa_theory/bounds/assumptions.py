@@ -9,7 +9,7 @@ import numpy as np
 from fa_theory.backend import Array, machine_epsilon, to_numpy
 from fa_theory.bounds.bound import Assumption
 from fa_theory.dynamics import loss_of
-from fa_theory.laws import neuron_law, neuron_law_size
+from fa_theory.laws import exact_rank, neuron_law, neuron_law_size
 from fa_theory.model import (
     AdaptiveFeedback,
     Backprop,
@@ -22,6 +22,9 @@ from fa_theory.model import (
 )
 
 Host = np.ndarray[Any, Any]
+
+_LARGEST_EXACT = 20_000
+"""Matrices of more entries are not looked at over the rationals."""
 
 
 def working_epsilon(array: Array) -> float:
@@ -108,14 +111,32 @@ def linear_two_layers(network: Network, problem: Problem) -> tuple[Assumption, .
     )
 
 
+def full_rank(name: str, matrix: Host, wanted: int, ratio: float, detail: str) -> Assumption:
+    """Judge whether a matrix has a rank of `wanted`, given its least singular value in parts of the rank tolerance.
+
+    Where that is within the tolerance, the rank over the rationals decides that the matrix lacks in rank; a full one is
+    undecided, because nothing that is computed from such a singular value in floating point can be trusted.
+    """
+    if ratio > 1 or min(matrix.shape) < wanted:
+        return Assumption(name, ratio - 1, ratio > 1, detail)
+    exact = _rank_over_rationals(matrix)
+    holds = False if exact is not None and exact < wanted else None
+    return Assumption(name, ratio - 1, holds, detail if exact is None else f"{detail}; exactly, rank {exact}")
+
+
+def _rank_over_rationals(matrix: Host) -> int | None:
+    """Return the rank of the rational matrix that the floats are; None where that would take long."""
+    return exact_rank(matrix) if matrix.size <= _LARGEST_EXACT else None
+
+
 def independent_samples(spectrum: Spectrum) -> Assumption:
     """Judge whether the samples are linearly independent.
 
     The margin is the N-th singular value of X over the rank tolerance, less one.
     """
-    margin = spectrum.smallest_singular_ratio - 1
-    detail = f"rank {spectrum.rank} of {spectrum.n_samples} samples"
-    return Assumption("linearly independent samples", margin, margin > 0, detail)
+    N = spectrum.n_samples
+    detail = f"rank {spectrum.rank} of {N} samples"
+    return full_rank("linearly independent samples", spectrum.samples, N, spectrum.smallest_singular_ratio, detail)
 
 
 def nonzero_data(spectrum: Spectrum) -> Assumption:

@@ -7,9 +7,11 @@ import numpy as np
 from fa_theory.backend import machine_epsilon, to_numpy
 from fa_theory.bounds import assumptions as assume
 from fa_theory.bounds.bound import Bound, Host
+from fa_theory.bounds.float_range import within_floats
 from fa_theory.model import Backprop, DirectFeedback, FeedbackAlignment, Network, Problem, SignFeedback
 
 
+@within_floats
 def descent(network: Network, problem: Problem) -> Bound:
     """Return the bound L(t) <= L(0), with alignment dominance <G_1, F_1> >= c |F_1|^2.
 

@@ -7,9 +7,11 @@ import numpy as np
 from fa_theory.backend import machine_epsilon
 from fa_theory.bounds import assumptions as assume
 from fa_theory.bounds.bound import Bound, bound_on_excess, exponential
+from fa_theory.bounds.float_range import within_floats
 from fa_theory.model import Network, Problem, spectrum
 
 
+@within_floats
 def exponential_decay(network: Network, problem: Problem) -> Bound:
     """Bound the squared loss of a two-layer, scalar network with an aligned start by L(0) exp(-rate t).
 

@@ -10,6 +10,7 @@ import numpy as np
 from fa_theory.backend import to_numpy
 from fa_theory.bounds import assumptions as assume
 from fa_theory.bounds.bound import Bound, Host, bound_on_excess
+from fa_theory.bounds.float_range import within_floats
 from fa_theory.model import Network, Problem, spectrum
 
 _STEP = 0.01
@@ -48,6 +49,7 @@ class _Growth(NamedTuple):
         return np.asarray(low**2)
 
 
+@within_floats
 def exponential_decay_growth(network: Network, problem: Problem) -> Bound:
     """Bound the squared loss as exponential-decay does, with a rate that grows as the loss falls.
 

@@ -13,6 +13,7 @@ from fa_theory.bounds import assumptions as assume
 from fa_theory.bounds.bound import Bound, Host
 from fa_theory.bounds.exponential_decay_growth import falling_curve
 from fa_theory.bounds.exponential_decay_patterns import sign_kept_until
+from fa_theory.bounds.float_range import within_floats
 from fa_theory.model import Network, Problem, spectrum
 
 _STEP = 0.05
@@ -138,6 +139,7 @@ def lasting(supported: Callable[[Host], tuple[float, Host]], moved: Host, fall: 
     return rate, moved + 2 * fall * movement
 
 
+@within_floats
 def exponential_decay_path(network: Network, problem: Problem) -> Bound:
     """Bound the squared loss as exponential-decay-patterns does, in stages of the loss and with shorter paths.
 

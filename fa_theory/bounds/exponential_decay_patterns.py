@@ -9,6 +9,7 @@ import numpy as np
 from fa_theory.backend import to_numpy
 from fa_theory.bounds import assumptions as assume
 from fa_theory.bounds.bound import Bound, Host, bound_on_excess, exponential
+from fa_theory.bounds.float_range import within_floats
 from fa_theory.model import Network, Problem, spectrum
 
 _CANDIDATES = 65
@@ -68,6 +69,7 @@ class _Start(NamedTuple):
         return 2 * (max(together, alone) + rest), float(np.mean(frozen))
 
 
+@within_floats
 def exponential_decay_patterns(network: Network, problem: Problem) -> Bound:
     """Bound the squared loss as exponential-decay does, with what is left of the start's weights and patterns.
 

@@ -10,6 +10,7 @@ import numpy as np
 from fa_theory.backend import to_numpy
 from fa_theory.bounds import assumptions as assume
 from fa_theory.bounds.bound import Assumption, Bound, Host, bound_on_excess, exponential
+from fa_theory.bounds.float_range import within_floats
 from fa_theory.dynamics import forward
 from fa_theory.model import Network, Problem, Spectrum, spectrum
 
@@ -75,6 +76,7 @@ def best_on_square(
     return best
 
 
+@within_floats
 def gd_decay(network: Network, problem: Problem, step_size: float | None = None) -> Bound:
     """Bound the excess loss of gradient descent on a two-layer, linear, scalar FA network after every step.
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from fa_theory.bounds import assumptions as assume
 from fa_theory.bounds.bound import Bound, Host, bound_on_excess
+from fa_theory.bounds.float_range import within_floats
 from fa_theory.bounds.gd_decay import best_on_square, certified_step, check_step_size, in_steps, rank_decided
 from fa_theory.bounds.linear_growth import LinearGrowth
 from fa_theory.dynamics import has_reduced_flow
@@ -77,6 +78,7 @@ class _Ingredients(NamedTuple):
         return linear, self.largest * self.feedback * size * np.sqrt(2 * self.largest * self.excess)
 
 
+@within_floats
 def gd_decay_growth(network: Network, problem: Problem, step_size: float | None = None) -> Bound:
     """Bound the excess loss of gradient descent on a two-layer, linear, scalar FA network after every step.
 

@@ -9,6 +9,7 @@ import numpy as np
 from fa_theory.backend import to_numpy
 from fa_theory.bounds import assumptions as assume
 from fa_theory.bounds.bound import Assumption, Bound, Host
+from fa_theory.bounds.float_range import within_floats
 from fa_theory.bounds.separable_decay import margin_of_labels, separable_data
 from fa_theory.laws import neuron_law, neuron_law_size
 from fa_theory.model import Network, Problem
@@ -153,6 +154,7 @@ def check_epsilon(epsilon: float | None) -> None:
         raise ValueError(f"epsilon must be a positive finite number, got {epsilon}")
 
 
+@within_floats
 def hitting_time(network: Network, problem: Problem, epsilon: float | None = None) -> Bound:
     """Bound the time at which the logistic loss of a two-layer, scalar, leaky FA network reaches epsilon.
 

@@ -7,12 +7,14 @@ from dataclasses import replace
 import numpy as np
 
 from fa_theory.bounds.bound import Bound
+from fa_theory.bounds.float_range import within_floats
 from fa_theory.bounds.hitting_time import Course, comparison_of, hitting_time, log_expm1
 from fa_theory.model import Network, Problem, max_margin
 
 _CELLS = 2000
 
 
+@within_floats
 def hitting_time_two_sided(network: Network, problem: Problem, epsilon: float | None = None) -> Bound:
     """Bound the time at which the logistic loss reaches epsilon as hitting-time does, by a better use of its clock.
 

@@ -8,11 +8,13 @@ import numpy as np
 
 from fa_theory.bounds import assumptions as assume
 from fa_theory.bounds.bound import Bound, Host, bound_on_excess
+from fa_theory.bounds.float_range import within_floats
 from fa_theory.bounds.linear_growth import LinearGrowth
 from fa_theory.dynamics import has_reduced_flow
 from fa_theory.model import Network, Problem, spectrum
 
 
+@within_floats
 def linear_decay_growth(network: Network, problem: Problem) -> Bound:
     """Bound the excess loss of two-layer, linear, scalar FA through its reduced flow.
 

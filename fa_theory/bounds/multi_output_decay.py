@@ -9,8 +9,9 @@ import numpy as np
 from fa_theory.backend import machine_epsilon, to_numpy
 from fa_theory.bounds import assumptions as assume
 from fa_theory.bounds.bound import Assumption, Bound, bound_on_excess, exponential
+from fa_theory.bounds.float_range import within_floats
 from fa_theory.dynamics import forward
-from fa_theory.laws import has_matrix_law, matrix_law
+from fa_theory.laws import has_matrix_law
 from fa_theory.model import Network, Problem, Spectrum, spectrum
 
 
@@ -33,6 +34,7 @@ class MatrixAlignment(NamedTuple):
         return cls(Assumption("B of full column rank", -1.0, False, "not looked at"), 0.0, 0.0, 0.0, 1.0, 1.0)
 
 
+@within_floats
 def multi_output_decay(network: Network, problem: Problem) -> Bound:
     """Return L(t) - L* <= V(0) / lambda_min(H) exp(-2 a0 lambda t) for two-layer linear FA with squared loss.
 
@@ -68,12 +70,13 @@ def multi_output_decay(network: Network, problem: Problem) -> Bound:
     ]
     start, floor = assume.start_loss(network, problem), assume.best_linear_loss(problem, data)
     known = MatrixAlignment.none()
-    if has_matrix_law(network):
+    if network.depth == 2 and has_matrix_law(network):
         known = matrix_alignment(network, problem, data)
         judged.append(known.full_rank)
     _, a0, rounding, potential, smallest, condition = known
-    name = "aligned start: lambda_min(-U^T C U) > 0"
-    judged.append(assume.judged(name, 2 * a0, 2 * rounding, f"a0 = {a0:.6g}"))
+    if known.full_rank.holds is not None:  # else there is nothing to look at
+        name = "aligned start: lambda_min(-U^T C U) > 0"
+        judged.append(assume.judged(name, 2 * a0, 2 * rounding, f"a0 = {a0:.6g}"))
     slack = rounding * data.smallest_nonzero + a0 * assume.eigenvalue_rounding(data, data.smallest_nonzero)
     rate = 2 * (a0 * data.smallest_nonzero - slack)
 
@@ -104,13 +107,14 @@ def matrix_alignment(network: Network, problem: Problem, data: Spectrum) -> Matr
     P, S, Q = np.linalg.svd(B, full_matrices=False)
     tolerance = max(B.shape) * eps * float(S[0])
     smallest = float(S[-1]) if B.shape[0] >= B.shape[1] else 0.0
-    margin = smallest / tolerance - 1 if tolerance > 0 else -1.0
-    full_rank = Assumption("B of full column rank", margin, margin > 0, f"smallest singular value {smallest:.6g}")
+    ratio, detail = smallest / tolerance if tolerance > 0 else 0.0, f"smallest singular value {smallest:.6g}"
+    full_rank = assume.full_rank("B of full column rank", B, B.shape[1], ratio, detail)
     if not full_rank.holds:
         return MatrixAlignment.none()._replace(full_rank=full_rank)
-    C = to_numpy(matrix_law(network)[-1]).astype(float)
-    a0 = float(np.linalg.eigvalsh(-P.T @ C @ P)[0]) / 2
     first = to_numpy(network.first_layer_weights()).astype(float)
+    # P^T C P, without the n by n entries of C
+    inside_first, mixed = P.T @ first, (P.T @ B) @ (above @ P)
+    a0 = float(np.linalg.eigvalsh(mixed + mixed.T - inside_first @ inside_first.T)[0]) / 2
     size = float(np.sum(first**2) + 2 * np.linalg.norm(B) * np.linalg.norm(above))
     condition = float(S[0] / S[-1])
     rounding = (8 + sum(network.widths)) * condition * eps * size

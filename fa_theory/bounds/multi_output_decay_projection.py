@@ -7,11 +7,13 @@ import numpy as np
 from fa_theory.backend import to_numpy
 from fa_theory.bounds import assumptions as assume
 from fa_theory.bounds.bound import Bound, bound_on_excess, exponential
+from fa_theory.bounds.float_range import within_floats
 from fa_theory.bounds.multi_output_decay import MatrixAlignment, matrix_alignment
 from fa_theory.laws import has_matrix_law
 from fa_theory.model import Network, Problem, Spectrum, spectrum
 
 
+@within_floats
 def multi_output_decay_projection(network: Network, problem: Problem) -> Bound:
     """Return L(t) - L* <= V(0) / lambda_min(H) exp(-2 mu t) for two-layer linear FA with squared loss.
 
@@ -51,7 +53,8 @@ def multi_output_decay_projection(network: Network, problem: Problem) -> Bound:
         judged.append(known.full_rank)
         if known.full_rank.holds and data.rank:
             mu, rounding = _least_rate(network, problem, data, known)
-    judged.append(assume.judged("decay: mu > 0", mu, rounding, f"mu = {mu:.6g}, a0 = {known.a0:.6g}"))
+    if known.full_rank.holds is not None:  # else there is nothing to look at
+        judged.append(assume.judged("decay: mu > 0", mu, rounding, f"mu = {mu:.6g}, a0 = {known.a0:.6g}"))
     rate = 2 * (mu - rounding)
 
     return bound_on_excess(

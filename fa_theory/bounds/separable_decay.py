@@ -10,6 +10,7 @@ from scipy.optimize import brentq
 from fa_theory.backend import machine_epsilon, to_numpy
 from fa_theory.bounds import assumptions as assume
 from fa_theory.bounds.bound import Assumption, Bound, Host
+from fa_theory.bounds.float_range import within_floats
 from fa_theory.model import Margin, Network, Problem, max_margin
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def separable_data(margin: Margin | None) -> Assumption:
     return Assumption(name, lacking, False if certified else None, detail)
 
 
+@within_floats
 def separable_decay(network: Network, problem: Problem) -> Bound:
     """Bound the exponential or logistic loss of a two-layer, scalar, leaky network with an aligned start.
 

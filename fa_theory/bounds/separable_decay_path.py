@@ -15,6 +15,7 @@ from fa_theory.bounds import assumptions as assume
 from fa_theory.bounds.bound import Assumption, Bound, Host
 from fa_theory.bounds.exponential_decay_growth import falling_curve
 from fa_theory.bounds.exponential_decay_path import Stages, lasting, stages_of
+from fa_theory.bounds.float_range import within_floats
 from fa_theory.bounds.separable_decay_two_sided import separable_decay_two_sided
 from fa_theory.model import Network, Problem, max_margin
 
@@ -119,6 +120,7 @@ class _Path(NamedTuple):
         return falling_curve(losses[: len(rates)], np.asarray(rates)), rates
 
 
+@within_floats
 def separable_decay_path(network: Network, problem: Problem) -> Bound:
     """Bound the exponential or logistic loss with what is left of the start, in stages of the loss.
 

@@ -10,6 +10,7 @@ import numpy as np
 from fa_theory.backend import to_numpy
 from fa_theory.bounds import assumptions as assume
 from fa_theory.bounds.bound import Bound, Host
+from fa_theory.bounds.float_range import within_floats
 from fa_theory.bounds.separable_decay import separable_decay
 from fa_theory.model import Network, Problem, max_margin
 
@@ -97,6 +98,7 @@ class _Cells(NamedTuple):
         return max(float(np.max(before, initial=0.0)), start * float(np.exp(-self.integral[cell])))
 
 
+@within_floats
 def separable_decay_two_sided(network: Network, problem: Problem) -> Bound:
     """Bound the exponential or logistic loss as separable-decay does, with incoming weights that have to grow.
 

@@ -273,7 +273,7 @@ def main(arguments: list[str] | None = None) -> None:
         if error.format_message():  # empty where only the help was asked for
             print(f"fa-theory: {error.format_message()}", file=sys.stderr)
         status = REFUSED
-    except (ValueError, TypeError, ArithmeticError, OSError) as error:
+    except (ValueError, TypeError, ArithmeticError, OSError, MemoryError) as error:
         print(f"fa-theory: {error}", file=sys.stderr)
         status = REFUSED
     sys.exit(status if isinstance(status, int) else FINE)

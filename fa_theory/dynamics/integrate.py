@@ -34,6 +34,7 @@ from fa_theory.model import Network, Parameters, Problem
 Progress = Callable[[float], None]
 
 _MAX_STEPS = 50_000
+_TELLING = 100
 _STANDSTILL = 40
 _INSTANT = 1e-12
 _HORIZON = 1e-2
@@ -100,10 +101,10 @@ class Integration:
         try:
             here = self._start(times)
             for end in times[1:]:
-                here = self._to(here, end)
+                here = self._to(here, end, progress, times[-1])
                 self._record(here.point)
                 if progress is not None:
-                    progress(end / times[-1])
+                    progress(max(end / times[-1], self.n_steps / _MAX_STEPS))
         except UnresolvedKinkError:
             self.outcome = "unresolved_kink"
             if not self.states:
@@ -184,13 +185,15 @@ class Integration:
         rate = float(xp.max(abs(velocity) / self._scale(abs(y)))) * self.tolerance
         return float(0.01 / rate) if 0 < rate < float("inf") else 1.0
 
-    def _to(self, here: _Position, end: float) -> _Position:
+    def _to(self, here: _Position, end: float, progress: Progress | None, last: float) -> _Position:
         point, regime, time, step = here
         standstill = 0
         while time < end:
             self.n_steps += 1
             if self.n_steps > _MAX_STEPS:
                 raise _StopError("too_many_steps")
+            if progress is not None and self.n_steps % _TELLING == 0:
+                progress(max(time / last, self.n_steps / _MAX_STEPS))
             taken = min(step, end - time)
             target, error = self._step(point, regime, taken)
             if not error <= 1:

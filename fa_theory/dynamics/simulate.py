@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from fa_theory.backend import is_exact, require_same_kind
+from fa_theory.backend import is_exact, namespace, require_same_kind
 from fa_theory.dynamics.decay import WeightDecay
 from fa_theory.dynamics.discrete import gradient_descent
 from fa_theory.dynamics.flow import flow
 from fa_theory.dynamics.integrate import Progress
 from fa_theory.dynamics.midpoint import implicit_midpoint
-from fa_theory.dynamics.passes import loss_of
+from fa_theory.dynamics.passes import forward, loss_of
 from fa_theory.dynamics.trajectory import Trajectory
 from fa_theory.model import Network, Problem
 
@@ -83,7 +83,7 @@ def simulate(
 
 
 def check_fit(network: Network, problem: Problem) -> None:
-    """Raise ValueError unless shapes, dtype and array library agree and the loss at the start is a finite number."""
+    """Raise ValueError unless shapes, dtype and array library agree and loss and data stay within floats."""
     widths = network.widths
     if problem.X.shape[1] != widths[0]:
         raise ValueError(f"X must have {widths[0]} columns, one for each column of W1, got {problem.X.shape[1]}")
@@ -94,5 +94,15 @@ def check_fit(network: Network, problem: Problem) -> None:
     require_same_kind("X", problem.X, "W1", network.weights[0])
     with np.errstate(over="ignore", invalid="ignore"):
         loss = float(loss_of(network, problem))
-    if not np.isfinite(loss):
-        raise ValueError(f"weights and X must give a finite {problem.loss.name} loss at the start, got {loss}")
+        if not np.isfinite(loss):
+            raise ValueError(f"weights and X must give a finite {problem.loss.name} loss at the start, got {loss}")
+        if is_exact(problem.X):
+            return
+        error = problem.loss.rounding(forward(network, problem.X).output, problem.Y)
+        size = float(namespace(problem.X).sum(problem.X**2))
+    if not np.isfinite(error):
+        raise ValueError("weights and X must give outputs at the start whose squares are finite")
+    if not np.isfinite(size):
+        raise ValueError(
+            f"X must have entries whose squares are finite, got {float(namespace(problem.X).max(abs(problem.X))):.3g}"
+        )

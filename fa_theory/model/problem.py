@@ -72,6 +72,8 @@ class Spectrum:
         An orthonormal basis of the row space of X, as rows.
     column_basis : array, (N, rank)
         An orthonormal basis of the column space of X, as columns.
+    samples : array, (N, d)
+        X itself, on the host.
     """
 
     eigenvalues: np.ndarray[Any, Any]
@@ -80,6 +82,7 @@ class Spectrum:
     n_samples: int
     row_basis: np.ndarray[Any, Any]
     column_basis: np.ndarray[Any, Any]
+    samples: np.ndarray[Any, Any]
 
     @cached_property
     def smallest_singular_ratio(self) -> float:
@@ -106,4 +109,4 @@ def spectrum(X: Array) -> Spectrum:
     tolerance = max(samples.shape) * machine_epsilon(samples) * float(singular[0])
     rank = int(np.sum(singular > tolerance))
     eigenvalues = singular.astype(float) ** 2 / samples.shape[0]
-    return Spectrum(eigenvalues, rank, tolerance, samples.shape[0], right[:rank], left[:, :rank])
+    return Spectrum(eigenvalues, rank, tolerance, samples.shape[0], right[:rank], left[:, :rank], to_numpy(X))

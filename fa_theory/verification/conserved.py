@@ -31,6 +31,9 @@ from fa_theory.verification.verdict import (
 
 Host = np.ndarray[Any, Any]
 
+_WIDEST = 1000
+"""Wider layers' matrices are not compared: each recorded time takes the square of the width."""
+
 
 class LawDrift(NamedTuple):
     """How far a conserved quantity has moved, and how far integration errors may have moved it.
@@ -152,10 +155,12 @@ def assess_matrix_law(trajectory: Trajectory) -> Verdict:
     """Judge statement matrix-law on a trajectory of the flow, or of the midpoint rule where that keeps it exactly."""
     network = trajectory.network
     signs = any(isinstance(rule, SignFeedback) for rule in network.feedback)
+    widest = max(network.widths[1:-1])
     failure = first_failure(
         no_weight_decay(trajectory.weight_decay),
         yes_or_no("linear activation", network.activation.is_linear, network.activation.name),
         yes_or_no("a rule with a known quadratic form", has_matrix_law(network), network.rule_name),
+        yes_or_no(f"at most {_WIDEST} neurons in a layer", widest <= _WIDEST, f"{widest} neurons, squared entries"),
         yes_or_no(
             "flow, or midpoint rule with a quadratic law",
             trajectory.method == "flow" or (trajectory.method == "midpoint" and not signs),

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fa_theory.backend import machine_epsilon
+from fa_theory.backend import least_resolved, machine_epsilon
 from fa_theory.dynamics import LayerSplit, NeuronSplit, Trajectory, dissipation, feedback_cosines
 
 Host = np.ndarray[Any, Any]
@@ -42,7 +42,8 @@ class Alignment:
     gradient, feedback, alignment : array
         |G|^2, |F|^2 and <G, F> of weights and bias together.
     moves, slopes : bool array
-        Where F, and where G, is not zero up to rounding (beyond 1e6 eps times the size of its terms).
+        Where F, and where G, is not zero up to rounding (beyond 1e6 eps times the size of its terms) and not so
+        small that its square is lost to underflow.
     feedback_cosine : array
         The cosine between the feedback M_{l+1} and W_{l+1}^T; NaN where either is zero.
     """
@@ -105,6 +106,7 @@ def _least(alignment: Host, size: Host, counts: Host) -> Host:
 def alignment_along(trajectory: Trajectory) -> tuple[LayerAlignment, ...]:
     """Measure alignment at every recorded time, for each hidden layer and each of its neurons."""
     negligible = (1e6 * machine_epsilon(trajectory.problem.X)) ** 2
+    least = least_resolved(trajectory.problem.X)
     layers: list[list[LayerSplit]] = []
     cosines = []
     # near the end of a run that diverges squares may overflow
@@ -124,8 +126,8 @@ def alignment_along(trajectory: Trajectory) -> tuple[LayerAlignment, ...]:
             gradient=parts["gradient"],
             feedback=parts["feedback"],
             alignment=parts["alignment"],
-            moves=parts["feedback"] > negligible * parts["feedback_size"],
-            slopes=parts["gradient"] > negligible * parts["gradient_size"],
+            moves=parts["feedback"] > np.maximum(negligible * parts["feedback_size"], least),
+            slopes=parts["gradient"] > np.maximum(negligible * parts["gradient_size"], least),
             feedback_cosine=np.asarray(cosine, dtype=float),
         )
 

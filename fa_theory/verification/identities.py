@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fa_theory.backend import machine_epsilon, namespace, to_numpy
+from fa_theory.backend import least_resolved, machine_epsilon, namespace, to_numpy
 from fa_theory.dynamics import Trajectory, dissipation, forward, minibatches
 from fa_theory.laws import (
     bregman_drift,
@@ -46,13 +46,13 @@ def assess_neuron_identity(trajectory: Trajectory) -> Verdict:
     if failure is not None:
         return not_applicable("neuron-identity", failure)
     worst = 0.0
-    allowed = _rounding(network, problem)
+    allowed, least = _rounding(network, problem), least_resolved(problem.X)
     for k in range(len(trajectory.t)):
         now, slopes = trajectory.network_at(k), trajectory.slopes_at(k)
         errors = problem.loss.derivative(forward(now, problem.X, slopes).output, problem.Y)
         for identity in neuron_identity(now, problem.X, errors, slopes):
             gap, size = to_numpy(abs(identity.left - identity.right)), to_numpy(identity.size)
-            relative = np.divide(gap, size, out=np.where(np.isfinite(size), 0.0, np.nan), where=size > 0)
+            relative = np.divide(gap, size, out=np.where(np.isfinite(size), 0.0, np.nan), where=size > least)
             worst = float(np.maximum(worst, np.max(relative)))  # keeps NaN, unlike Python's max
     detail = f"largest relative gap {worst:.2e} over {len(trajectory.t)} states, rounding {allowed:.2e}"
     if len(layers_with_potential(network)) < network.depth - 1:
@@ -70,11 +70,11 @@ def assess_dissipation_split(trajectory: Trajectory, decay: MeasuredDecay | None
     failure = first_failure(no_weight_decay(trajectory.weight_decay))
     if failure is not None:
         return not_applicable("dissipation-split", failure)
-    allowed = _rounding(network, problem)
+    allowed, least = _rounding(network, problem), least_resolved(problem.X)
     worst = 0.0
     for k in range(len(trajectory.t)):
         split = dissipation(trajectory.network_at(k), problem, trajectory.slopes_at(k))
-        if split.size != 0:
+        if not split.size <= least:
             worst = float(np.maximum(worst, abs(split.rate - split.predicted_rate) / split.size))
     detail = (
         f"largest relative gap {worst:.2e} over {len(trajectory.t)} states, rounding {allowed:.2e}; "
