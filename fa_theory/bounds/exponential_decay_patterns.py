@@ -32,7 +32,7 @@ class _Start(NamedTuple):
     slopes : array, (N, n)
         phi'(z_ij) at the start.
     gram : array, (N, N)
-        X X^T / N.
+        X X^T / N; empty for a linear activation, which has no use for it.
     rounding : float
         By how much eigenvalues of weighted sums of the Gram matrix may be off, in parts of its trace.
     least : float
@@ -133,7 +133,7 @@ def exponential_decay_patterns(network: Network, problem: Problem) -> Bound:
             feedback=b,
             frozen_until=np.min(distances, axis=0),
             slopes=np.where(z > 0, 1.0, slope),
-            gram=X @ X.T / problem.n_samples,
+            gram=X @ X.T / problem.n_samples if not linear else np.zeros((0, 0)),
             rounding=8 * eps * (X.shape[0] + X.shape[1] + W.shape[0]),
             least=slope**2 * max(lowest - assume.eigenvalue_rounding(data, lowest), 0.0),
             speed=2 * float(np.sqrt(2 * most * excess)) * (1 + 64 * eps),
