@@ -32,7 +32,7 @@ class _Start(NamedTuple):
     slopes : array, (N, n)
         phi'(z_ij) at the start.
     gram : array, (N, N)
-        X X^T / N.
+        X X^T / N; empty for a linear activation, which has no use for it.
     rounding : float
         By how much eigenvalues of weighted sums of the Gram matrix may be off, in parts of its trace.
     least : float
@@ -122,7 +122,7 @@ def exponential_decay_patterns(network: Network, problem: Problem) -> Bound:
             feedback=b,
             frozen_until=np.min(sign_kept_until(X, W, b, eps), axis=0),
             slopes=np.where(X @ W.T > 0, 1.0, float(network.activation.slope or 0.0)),
-            gram=X @ X.T / problem.n_samples,
+            gram=np.zeros((0, 0)) if network.activation.is_linear else X @ X.T / problem.n_samples,
             rounding=8 * eps * (X.shape[0] + X.shape[1] + W.shape[0]),
             least=least,
             speed=2 * float(np.sqrt(2 * most * excess)) * (1 + 64 * eps),

@@ -64,6 +64,14 @@ def test_the_alignment_matrix_of_a_wide_layer_is_not_formed():
     assert multi_output_decay(network, problem).applicable  # C would take 80 GB
 
 
+def test_a_hundred_thousand_samples_are_no_square_matrix():
+    X = np.random.default_rng(0).standard_normal((100_000, 2))
+    bounds = all_bounds(ft.initialise("aligned", (2, 3, 1), seed=1), ft.Problem(X, X @ [1.0, -2.0]))
+    patterns = next(each for each in bounds if each.id == "exponential-decay-patterns")  # X X^T would take 80 GB
+    assert patterns.applicable
+    assert 0 < patterns.rate < np.inf
+
+
 def test_an_identity_of_subnormal_numbers_is_not_refuted():
     # found by the counterexample search: after this step the loss is 3e-313, and its derivative has few digits
     X = [[0.89873999, 0.07170204], [0.64819516, 0.89323367], [0.66772939, -0.21698]]
