@@ -122,7 +122,7 @@ def generalised_decay(
     Raises
     ------
     ValueError
-        If `start` is out of range, g is not positive where it is evaluated, or the primitive does not fit g.
+        If `start` is out of range, g is no function or not positive where it is evaluated, or the primitive does not fit g.
 
     Notes
     -----
@@ -130,6 +130,8 @@ def generalised_decay(
     bisection, and returns the side on which the bound holds; below 1e-300 it goes no further, though the loss may
     reach zero in finite time when 1/g is integrable there. Quadrature errors are estimates, not enclosures.
     """
+    if not callable(rate):
+        raise ValueError(f"rate must be a function of one loss, got {rate!r}")
     if not 0 < start < float("inf"):
         raise ValueError(f"start must be a positive finite number, got {start}")
     time = DecayTime(rate, float(start), primitive)

@@ -102,6 +102,7 @@ def test_a_premise_that_holds_with_equality():
     [
         ((lambda L: L, 0.0), "start must be a positive finite number, got 0.0"),
         ((lambda L: L, np.inf), "start must be a positive finite number"),
+        ((2.0, 1.0), "rate must be a function of one loss, got 2.0"),
         ((lambda L: L - 0.5, 1.0), r"rate must be positive and finite on \(0, 1\]"),
         ((lambda _: np.nan, 1.0), "rate must be positive and finite"),
     ],
