@@ -122,7 +122,10 @@ def generalised_decay(
     Raises
     ------
     ValueError
-        If `start` is out of range, g is no function or not positive where it is evaluated, or the primitive does not fit g.
+        If `start` is out of range, g is not positive where it is evaluated, or the primitive does not fit g.
+
+    TypeError
+        If g is no function.
 
     Notes
     -----
@@ -131,7 +134,7 @@ def generalised_decay(
     reach zero in finite time when 1/g is integrable there. Quadrature errors are estimates, not enclosures.
     """
     if not callable(rate):
-        raise ValueError(f"rate must be a function of one loss, got {rate!r}")
+        raise TypeError(f"rate must be a function of one loss, got {rate!r}")
     if not 0 < start < float("inf"):
         raise ValueError(f"start must be a positive finite number, got {start}")
     time = DecayTime(rate, float(start), primitive)
