@@ -15,7 +15,7 @@ from bound_instances import (
     seeds,
     two_neurons,
 )
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq, minimize
@@ -113,7 +113,8 @@ def test_curve_solves_its_equation(seed):
 
 
 @given(seeds, st.integers(1, 5), st.integers(1, 3), st.integers(1, 6), st.booleans())
-@settings(max_examples=25)
+@example(68, 1, 1, 5, True)  # ends where the loss is what the integrator errs by
+@settings(max_examples=15)
 def test_never_violated_and_never_worse_than_the_plain_forms(seed, n_samples, d, width, bias):
     network = aligned(seed, d, width, biases=bias, slack=[0.06, 0.3, 2.0][seed % 3])
     if bias:

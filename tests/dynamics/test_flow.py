@@ -162,3 +162,13 @@ def test_another_array_library_gives_the_same_numbers(rule):
     assert [event.kind for event in same.events] == [event.kind for event in run.events]
     np.testing.assert_allclose(same.loss, run.loss, rtol=1e-9)
     assert type(same.states[-1].weights[0]) is type(strict(problem.X))
+
+
+def test_the_error_covers_a_loss_that_the_integrator_cannot_resolve():
+    """At its minimum the loss is the square of what is left of the error, and the two runs' losses nearly agree."""
+    network = Network([[[1.0], [0.5]], [[1.0, 1.0]]], "linear", [[[2.0], [3.0]]])
+    problem = Problem([[1.0]], [2.0])
+    coarse = flow(network, problem, time=8.0, points=41, accuracy=1e-6)
+    fine = flow(network, problem, time=8.0, points=41, accuracy=1e-12)
+    assert coarse.loss[-1] < 1e-15
+    assert np.all(abs(coarse.loss - fine.loss) <= coarse.error + fine.error)
