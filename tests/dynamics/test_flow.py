@@ -7,6 +7,7 @@ from flow_oracles import RULES, draw_network, draw_problem, field, fixed_steps, 
 from scipy.integrate import quad, solve_ivp
 
 from fa_theory.dynamics import flow
+from fa_theory.dynamics.flow import _losses as estimated_losses
 from fa_theory.model import AdaptiveFeedback, FeedbackAlignment, Network, Problem, SignFeedback
 
 
@@ -164,11 +165,11 @@ def test_another_array_library_gives_the_same_numbers(rule):
     assert type(same.states[-1].weights[0]) is type(strict(problem.X))
 
 
-def test_the_error_covers_a_loss_that_the_integrator_cannot_resolve():
-    """At its minimum the loss is the square of what is left of the error, and the two runs' losses nearly agree."""
-    network = Network([[[1.0], [0.5]], [[1.0, 1.0]]], "linear", [[[2.0], [3.0]]])
-    problem = Problem([[1.0]], [2.0])
-    coarse = flow(network, problem, time=8.0, points=41, accuracy=1e-6)
-    fine = flow(network, problem, time=8.0, points=41, accuracy=1e-12)
-    assert coarse.loss[-1] < 1e-15
-    assert np.all(abs(coarse.loss - fine.loss) <= coarse.error + fine.error)
+def test_the_error_covers_two_runs_that_err_to_opposite_sides_of_the_minimum():
+    """Their losses agree, and neither is the loss."""
+    network, problem = Network([[[1.0]], [[1.0]]], "linear", [[[1.0]]]), Problem([[1.0]], [1.0])
+    start = network.parameters
+    above, below = (start._replace(weights=(start.weights[0], np.array([[v]]))) for v in (1.5, 0.5))
+    losses, error = estimated_losses(network, problem, [start, above], [start, below])
+    assert losses.tolist() == [0, 0.125]
+    assert error[1] == pytest.approx(0.5)  # the second-order term of a step by 1
