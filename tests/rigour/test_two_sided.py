@@ -13,7 +13,7 @@ from fa_theory.model import Network, Problem
 from fa_theory.rigour import ExactStart, balls, hitting_time_two_sided, separable_decay_two_sided, two_sided
 from fa_theory.verification import enclosed
 from tests.bounds.bound_instances import aligned, separable
-from tests.rigour.test_hitting_time import any_start, neuron
+from tests.rigour.test_enclosed_hitting_time import any_start, neuron
 
 seeds = st.integers(0, 2**32 - 1)
 
