@@ -43,6 +43,10 @@ def test_proof(proof_id):
     assert kinds & checked or (proof_id in lemma_ids() and kinds == {"assumption", "cited"})
     assert result.controls >= (2 if proof_id in STATEMENTS else 1)
     assert all(step.name.strip() and step.why.strip() for step in found.theorem().steps)
+    # in ASCII with whole formulas, every LaTeX engine prints them
+    texts = [found.title, found.statement, *found.assumptions.values(), *(each.name for each in found.controls)]
+    texts += [text for step in found.theorem().steps for text in (step.name, step.why)]
+    assert all(text.isascii() and text.count("$") % 2 == 0 for text in texts)
 
 
 @pytest.mark.parametrize("proof_id", statement_ids())
