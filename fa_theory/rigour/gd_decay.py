@@ -19,13 +19,7 @@ def gd_decay(start: ExactStart, step_size: float) -> EnclosedBound:
     The first condition on eta is decided over the rationals, the second in balls.
     """
     network = start.floats
-    judged = [
-        assume.two_layers(network),
-        assume.scalar_output(network),
-        assume.linear_activation(network),
-        assume.loss_is(start.problem, "squared"),
-        assume.fixed_feedback(network),
-    ]
+    judged = [*assume.linear_two_layers(network, start.problem)]
     if all(each.holds for each in judged):
         judged += [
             decide.nonzero_data(start),

@@ -127,13 +127,7 @@ class LinearStart:
 def judged_linear(start: ExactStart) -> tuple[Assumption, ...]:
     """Return the assumptions of linear-decay-growth, decided exactly; gd-decay-growth shares them."""
     network = start.floats
-    judged = [
-        assume.two_layers(network),
-        assume.scalar_output(network),
-        assume.linear_activation(network),
-        assume.loss_is(start.problem, "squared"),
-        assume.fixed_feedback(network),
-    ]
+    judged = [*assume.linear_two_layers(network, start.problem)]
     if all(each.holds for each in judged):
         judged += [decide.nonzero_data(start), decide.no_output_bias(start), decide.some_feedback(start)]
     if all(each.holds for each in judged):

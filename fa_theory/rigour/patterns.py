@@ -27,10 +27,7 @@ def exponential_decay_patterns(start: ExactStart) -> EnclosedBound:
     """
     network, linear = start.floats, start.floats.activation.is_linear
     judged = [
-        assume.two_layers(network),
-        assume.scalar_output(network),
-        assume.leaky(network),
-        assume.loss_is(start.problem, "squared"),
+        *assume.leaky_two_layers(network, start.problem, "squared"),
         assume.fixed_or_sign_feedback(network),
     ]
     if all(each.holds for each in judged):
