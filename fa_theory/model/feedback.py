@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from fa_theory.backend import Array, floating, is_exact, namespace, number_like, require_same_kind, to_numpy
+from fa_theory.choices import not_among
 
 
 class FeedbackRule(Protocol):
@@ -322,7 +323,7 @@ def feedback_rules(name: str, weights: Sequence[Array], matrices: Sequence[Array
         "backprop": lambda: (Backprop(),) * n_hidden,
     }
     if name not in plain:
-        raise ValueError(f"rule must be one of fa, sign-fa, adafa:K, backprop, dfa, got {name!r}")
+        raise not_among("rule", name, ("fa", "sign-fa", "adafa:K", "backprop", "dfa"))
     return plain[name]()
 
 
