@@ -1,8 +1,8 @@
 """Open a report in headless Chromium: at desktop and phone widths, light and dark, and printed.
 
 Usage: browser.py PAGE FOLDER. Fails on any message on the console, on a picture that does not load or has no
-alternative text, on a table without headers, on a page wider than its window, on text without contrast to its ground, and
-on a request to anywhere else. Screenshots and the printed page are written to FOLDER.
+alternative text, on a table without headers, on a page wider than its window, on text without contrast to its ground,
+and on a request to anywhere else. Screenshots and the printed page are written to FOLDER.
 """
 
 import base64
