@@ -8,12 +8,14 @@
 #   make test-lowest                   the test suite on the lowest supported versions of the dependencies
 #   make bench                         benchmarks
 #   make tightness [TIGHTNESS_ARGS='--instances 20']   how tight the bounds are, on the benchmark set: tests/benchmarks/TIGHTNESS.md
+#   make notebooks [NOTEBOOKS_ARGS='--only 03*']   execute the notebooks and write their outputs anew
 #   make docs                          reference pages in .build/docs
 #   make clean                         remove everything made here
 PYTHON ?= python3
 PYTEST_ARGS ?=
 VERIFY_ARGS ?= --report report
 TIGHTNESS_ARGS ?= --out tests/benchmarks/TIGHTNESS.md
+NOTEBOOKS_ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -22,7 +24,7 @@ PACKAGING := setup.cfg pyproject.toml
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help verify test prove ledger lint coverage test-lowest bench tightness docs clean
+.PHONY: help verify test prove ledger lint coverage test-lowest bench tightness notebooks docs clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -83,6 +85,9 @@ bench: $(VENV)/.dev
 
 tightness: $(VENV)/.runtime
 	$(BIN)/python tests/benchmarks/bench_tightness.py $(TIGHTNESS_ARGS)
+
+notebooks: $(VENV)/.dev
+	$(BIN)/python .ci/notebooks.py --write $(NOTEBOOKS_ARGS)
 
 docs: $(VENV)/.dev
 	$(BIN)/pdoc --math --docformat numpy --output-directory .build/docs fa_theory
