@@ -128,8 +128,10 @@ left.set_title(f"Crossed feedback, the flow\n(seed {SEED})")
 for style, (name, values) in zip(("o-", "s--"), drifts.items(), strict=True):
     right.loglog(2.0 / np.array(counts), values, style, label=name)
 right.set_title(f"Drift of C at time 2, Euler steps\n(seed {SEED})")
+right.set_xticks(2.0 / np.array(counts), [f"{2 / each:g}" for each in counts])
+right.minorticks_off()
 right.set_xlabel("step size (time)")
-right.set_ylabel("largest change of a C (weights squared)")
+right.set_ylabel("change of a C (weights squared)")
 right.legend()
 plt.show()
 
