@@ -86,7 +86,7 @@ async def execute(notebook: nbformat.NotebookNode, folder: Path, limit: float) -
     notebook.cells.append(clock)
     client = NotebookClient(
         notebook,
-        timeout=HANGS * limit,
+        timeout=max(1, round(HANGS * limit)),
         record_timing=False,
         extra_arguments=list(KERNEL),
         resources={"metadata": {"path": str(folder)}},

@@ -54,7 +54,8 @@ def diagram(columns, rows, cell):
 
 def draw(ax, columns, rows, values, title, **labels):
     """Draw the median over seeds."""
-    plot_phase_diagram(columns, rows, np.median(values, axis=2), ax, **labels, label=f"{title}\nmedian of seeds 0 to 2")
+    label = f"{title}\nleast cosine, median of seeds 0 to 2"
+    plot_phase_diagram(columns, rows, np.median(values, axis=2), ax, **labels, label=label)
 
 
 # %% [markdown]
