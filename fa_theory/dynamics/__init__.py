@@ -12,7 +12,6 @@ from fa_theory.dynamics.dissipation import (
 )
 from fa_theory.dynamics.flow import flow
 from fa_theory.dynamics.integrate import Progress
-from fa_theory.dynamics.midpoint import implicit_midpoint
 from fa_theory.dynamics.passes import (
     ForwardPass,
     backward,
@@ -52,7 +51,6 @@ __all__ = [
     "gradient_descent",
     "gradients",
     "has_reduced_flow",
-    "implicit_midpoint",
     "inner",
     "loss_of",
     "magnitudes",

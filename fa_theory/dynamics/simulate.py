@@ -7,16 +7,19 @@ from typing import Any
 import numpy as np
 
 from fa_theory.backend import is_exact, namespace, require_same_kind
-from fa_theory.dynamics.decay import WeightDecay
+from fa_theory.dynamics.decay import WeightDecay, decay_rates
 from fa_theory.dynamics.discrete import gradient_descent
+from fa_theory.dynamics.fixed_steps import run_fixed_steps
 from fa_theory.dynamics.flow import flow
+from fa_theory.dynamics.gauss import gauss_step
 from fa_theory.dynamics.integrate import Progress
-from fa_theory.dynamics.midpoint import implicit_midpoint
 from fa_theory.dynamics.passes import forward, loss_of
+from fa_theory.dynamics.projection import projected_step
 from fa_theory.dynamics.trajectory import Trajectory
 from fa_theory.model import Network, Problem
 
-METHODS = ("flow", "gd", "sgd", "midpoint")
+METHODS = ("flow", "gd", "sgd", "midpoint", "gauss", "projection")
+_GAUSS_STAGES = 3
 
 
 def simulate(
@@ -40,10 +43,12 @@ def simulate(
     ----------
     network, problem
         Start and data; shapes, dtype and array namespace must fit.
-    method : {"flow", "gd", "sgd", "midpoint"}
+    method : {"flow", "gd", "sgd", "midpoint", "gauss", "projection"}
         ``flow``: dW/dt = -F to `time` at the requested `accuracy`. ``gd`` and ``sgd``: `steps` of `step_size`, sgd
         with minibatches of `batch_size` (default: a tenth of the samples, at least one) drawn from `seed`.
-        ``midpoint``: `steps` of the implicit midpoint rule with `step_size`.
+        ``midpoint`` and ``gauss``: `steps` of the implicit midpoint rule (order 2), or of the Gauss method of order 6,
+        with `step_size`; both keep quadratic laws at any step size [midpoint-exactness]. ``projection``, for comparison:
+        `steps` of the classical Runge-Kutta method (order 4), each followed by a projection onto the neuron law.
     time, steps, step_size, batch_size, seed, accuracy
         As said under `method`.
     points : int
@@ -67,8 +72,14 @@ def simulate(
     common: dict[str, Any] = {"points": points, "weight_decay": weight_decay, "progress": progress}
     if method == "flow":
         return flow(network, problem, time=time, accuracy=accuracy, **common)
-    if method == "midpoint":
-        return implicit_midpoint(network, problem, steps=steps, step_size=step_size, **common)
+    if method in ("midpoint", "gauss", "projection"):
+        common |= {"method": method, "steps": steps, "step_size": step_size}
+        if method == "projection":
+            if any(decay_rates(weight_decay, network.depth)):
+                raise ValueError(f"weight_decay must be 0 for method projection (no law holds), got {weight_decay}")
+            return run_fixed_steps(network, problem, projected_step(network), 4, **common)
+        stages = 1 if method == "midpoint" else _GAUSS_STAGES
+        return run_fixed_steps(network, problem, gauss_step(stages), 2 * stages, **common)
     if method == "sgd" and batch_size is None:
         batch_size = max(1, problem.n_samples // 10)
     return gradient_descent(
