@@ -10,6 +10,7 @@ from fa_theory.dynamics.dissipation import (
     dissipation,
     feedback_cosines,
 )
+from fa_theory.dynamics.exact import size_in_bits
 from fa_theory.dynamics.flow import flow
 from fa_theory.dynamics.integrate import Progress
 from fa_theory.dynamics.passes import (
@@ -24,10 +25,11 @@ from fa_theory.dynamics.passes import (
     update_directions,
 )
 from fa_theory.dynamics.reduced import ReducedFlow, has_reduced_flow, reduced_flow
-from fa_theory.dynamics.simulate import METHODS, check_fit, simulate
+from fa_theory.dynamics.simulate import GAUSS_METHODS, METHODS, check_fit, simulate
 from fa_theory.dynamics.trajectory import OUTCOMES, Event, Trajectory, recorded_times
 
 __all__ = [
+    "GAUSS_METHODS",
     "METHODS",
     "OUTCOMES",
     "Dissipation",
@@ -59,6 +61,7 @@ __all__ = [
     "recorded_times",
     "reduced_flow",
     "simulate",
+    "size_in_bits",
     "take_step",
     "tangents",
     "update_directions",

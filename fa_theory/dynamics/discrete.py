@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from fa_theory.backend import Array, namespace
+from fa_theory.backend import Array, namespace, nearest_float, number_like
 from fa_theory.dynamics.decay import WeightDecay, decay_option, decayed, with_decay
+from fa_theory.dynamics.exact import MAX_BITS, check_size
 from fa_theory.dynamics.passes import forward, update_directions
 from fa_theory.dynamics.trajectory import BLOW_UP, Trajectory
 from fa_theory.model import Network, Parameters, Problem
@@ -47,11 +48,12 @@ def gradient_descent(
     problem: Problem,
     *,
     steps: int,
-    step_size: float,
+    step_size: Any,
     batch_size: int | None = None,
     seed: int = 0,
     points: int = 101,
     weight_decay: WeightDecay = 0.0,
+    max_bits: int = MAX_BITS,
     progress: Progress | None = None,
 ) -> Trajectory:
     """Run gradient descent, or SGD when `batch_size` is given.
@@ -63,7 +65,7 @@ def gradient_descent(
     steps : int
         Number of steps, >= 0.
     step_size : float
-        eta, positive and finite.
+        eta, positive and finite; an exact rational where weights and X are.
     batch_size : int, optional
         Samples in a minibatch, drawn without replacement within an epoch; the update is the minibatch's mean.
     seed : int
@@ -72,6 +74,8 @@ def gradient_descent(
         At most this many states are recorded, equally spaced in steps, the first and the last among them.
     weight_decay : number or sequence of numbers
         lambda_l of every layer, or one for all: W_l <- W_l - eta (F_l + lambda_l W_l), biases too.
+    max_bits : int
+        The most bits that a numerator or denominator of an exact weight may take.
     progress : callable, optional
         Called with the finished fraction.
 
@@ -84,11 +88,11 @@ def gradient_descent(
     Raises
     ------
     ValueError
-        If an argument is out of range.
+        If an argument is out of range, or the numbers of an exact run outgrow `max_bits`.
     """
     if steps < 0 or int(steps) != steps:
         raise ValueError(f"steps must be a whole number >= 0, got {steps}")
-    if not 0 < step_size < float("inf"):
+    if not 0 < nearest_float(step_size) < float("inf"):
         raise ValueError(f"step_size must be a positive finite number, got {step_size}")
     if points < 2:
         raise ValueError(f"points must be at least 2, got {points}")
@@ -96,6 +100,7 @@ def gradient_descent(
         raise ValueError(f"batch_size must lie in [1, {problem.n_samples}], got {batch_size}")
     network, decay = with_decay(network, weight_decay)
     xp = namespace(problem.X)
+    eta = number_like(step_size, problem.X)
     record_at = set(recorded_steps(steps, points))
     batches = None if batch_size is None else minibatches(problem.n_samples, batch_size, seed)
     times, losses, errors, states, slopes = [], [], [], [], []
@@ -109,11 +114,11 @@ def gradient_descent(
             now = network.with_parameters(parameters)
             passed = forward(now, problem.X)
             if step in record_at:
-                loss = float(problem.loss.mean(passed.output, problem.Y))
+                loss = nearest_float(problem.loss.mean(passed.output, problem.Y))
                 if not np.isfinite(loss):
                     outcome = "diverged"
                     break
-                times.append(step * step_size)
+                times.append(nearest_float(step * eta))
                 losses.append(loss)
                 errors.append(problem.loss.rounding(passed.output, problem.Y) * np.sqrt(1 + step))
                 states.append(parameters)
@@ -128,8 +133,9 @@ def gradient_descent(
                 labels = xp.take(problem.Y, chosen, axis=0)
                 passed = forward(now, xp.take(problem.X, chosen, axis=0))
             directions = update_directions(now, passed, problem.loss.derivative(passed.output, labels))
-            parameters = take_step(parameters, decayed(directions, parameters, decay), step_size)
+            parameters = take_step(parameters, decayed(directions, parameters, decay), eta)
             n_steps += 1
+            check_size(parameters, n_steps, max_bits)
     return Trajectory(
         network=network,
         problem=problem,
@@ -151,4 +157,4 @@ def gradient_descent(
 
 def _bounded(array: Array) -> bool:
     xp = namespace(array)
-    return bool(xp.all(abs(array) < BLOW_UP))
+    return bool(xp.all(abs(array) < number_like(BLOW_UP, array)))

@@ -122,7 +122,7 @@ def run_fixed_steps(
         shadow=tuple(each.parameters for each in networks),
         slopes=(),
         events=(),
-        n_steps=record_at[kept - 1],
+        n_steps=sum(map(len, taken[: kept - 1])),
         outcome=outcome,
     )
 
@@ -131,7 +131,8 @@ def _run(
     step: Callable[[Array, float], Stepped | None], y: Array, sizes: list[list[float]], progress: Progress | None
 ) -> tuple[list[Array], list[list[float]], str]:
     """Return the states before and after each list of steps, the steps that were taken, and the outcome."""
-    states, taken = [y], []
+    states: list[Array] = [y]
+    taken: list[list[float]] = []
     for interval in sizes:
         pieces: list[float] = []
         for h in interval:

@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fa_theory.backend import Array, machine_epsilon, namespace
+from fa_theory.backend import Array, machine_epsilon, namespace, to_numpy
 from fa_theory.dynamics.fixed_steps import Field, Step, Stepped
 from fa_theory.dynamics.trajectory import BLOW_UP
 
 _ITERATIONS = 60
 _HALVINGS = 12
+_MEMORY = 6
 
 
 class Tableau(NamedTuple):
@@ -48,8 +49,9 @@ def gauss_tableau(stages: int) -> Tableau:
 def gauss_step(stages: int) -> Step:
     """Return the step of the Gauss method of that many stages.
 
-    The stages are solved by fixed-point iteration to rounding. Where that does not converge (large steps, kinks) the
-    step is cut in halves, up to 2**12 pieces; failing that the step returns None, never an unsolved state.
+    The stages are solved to rounding by fixed-point iteration with Anderson's mixing. Where that does not converge
+    (large steps, kinks) the step is cut in halves, up to 2**12 pieces; failing that the step returns None, never an
+    unsolved state.
     """
     tableau = gauss_tableau(stages)
 
@@ -60,22 +62,19 @@ def gauss_step(stages: int) -> Step:
 
 
 def _step(tableau: Tableau, velocity: Field, y: Array, h: float, halvings: int) -> Stepped | None:
-    xp = namespace(y)
+    xp, size = namespace(y), y.shape[0]
     enough = 4 * machine_epsilon(y) * (1 + float(xp.max(abs(y))))
-    stages = [y] * len(tableau.weights)
-    slopes = [velocity(y)] * len(stages)
-    change = float("inf")
+    stages = xp.concat([y] * len(tableau.weights))
+    mixing, change = _Mixing(), float("inf")
     for _ in range(_ITERATIONS):
-        before, change = change, 0.0
-        for i, row in enumerate(tableau.matrix):
-            moved = _moved(y, h, row, slopes)
-            change = max(change, float(xp.max(abs(moved - stages[i]))))
-            stages[i] = moved
-            slopes[i] = velocity(moved)
+        slopes = [velocity(stages[i * size : (i + 1) * size]) for i in range(len(tableau.weights))]
+        moved = xp.concat([_moved(y, h, row, slopes) for row in tableau.matrix])
+        before, change = change, float(xp.max(abs(moved - stages)))
         if not change <= BLOW_UP:
             break
         if change <= enough and change >= before / 2:
             return Stepped(_moved(y, h, tableau.weights, slopes), (h,))
+        stages = mixing.next(stages, moved)
     if halvings == 0:
         return None
     first = _step(tableau, velocity, y, h / 2, halvings - 1)
@@ -83,6 +82,34 @@ def _step(tableau: Tableau, velocity: Field, y: Array, h: float, halvings: int) 
     if first is None or second is None:
         return None
     return Stepped(second.state, first.pieces + second.pieces)
+
+
+class _Mixing:
+    """Anderson's mixing for x = g(x): the next x is the combination of the last g(x) with the least residual.
+
+    Large steps of smooth flows take a third of the evaluations of x = g(x) itself, or are solved whole where that
+    would have to cut them; small steps take as many.
+    """
+
+    def __init__(self) -> None:
+        self._last: tuple[Array, Array] | None = None
+        self._residuals: list[Array] = []
+        self._images: list[Array] = []
+
+    def next(self, x: Array, image: Array) -> Array:
+        xp, residual = namespace(x), image - x
+        if self._last is not None:
+            self._residuals = [*self._residuals[1 - _MEMORY :], residual - self._last[0]]
+            self._images = [*self._images[1 - _MEMORY :], image - self._last[1]]
+        self._last = residual, image
+        if not self._residuals:
+            return image
+        differences = xp.stack(self._residuals)
+        products, aims = to_numpy(differences @ differences.T), to_numpy(differences @ residual)
+        shares = np.linalg.lstsq(products, aims, rcond=None)[0].tolist()
+        for share, each in zip(shares, self._images, strict=True):
+            image = image - share * each
+        return image
 
 
 def _moved(y: Array, h: float, weights: tuple[float, ...], slopes: list[Array]) -> Array:
