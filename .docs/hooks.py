@@ -20,6 +20,13 @@ from fa_theory.statements import STATEMENTS
 
 ROOT = Path(__file__).resolve().parent.parent
 
+SOURCES = (
+    "*paper*: claimed by Robertson and Koyejo (ICML 2024), with this project's constants and assumptions; *own*: this "
+    "project's own. Only the paper's abstract and summary were at hand: nothing here is the paper's own constant."
+)
+
+SEARCH_OF_OPENED_FILES = '<script src="https://unpkg.com/iframe-worker/shim"></script>'
+
 API = {
     "fa_theory": "The main functions",
     "fa_theory.model": "Networks, problems, rules and losses",
@@ -83,17 +90,16 @@ def on_page_content(html, page, **_):
     return re.sub(r'<(div|span) class="arithmatex">(.*?)</\1>', drawn, html, flags=re.DOTALL)
 
 
-def on_post_page(output, **_):
-    """Leave out the one script that would come from elsewhere; the search then needs the pages served, not opened."""
-    return output.replace('<script src="https://unpkg.com/iframe-worker/shim"></script>', "")
-
-
 def on_post_build(config):
-    """Fail if a page would load a script, a style or a picture from elsewhere."""
+    """Leave out the one script that the theme takes from elsewhere, which only the search of opened files needs.
+
+    Fail if a page would load another, or a style or picture.
+    """
     for page in Path(config.site_dir).rglob("*.html"):
-        text = page.read_text(encoding="utf-8")
+        text = page.read_text(encoding="utf-8").replace(SEARCH_OF_OPENED_FILES, "")
         for tag in re.findall(r"<(?:script|img|link rel=\"stylesheet\")[^>]*(?:src|href)=\"(?:https?:)?//[^>]*>", text):
             raise PluginError(f"{page.name} is not for use without a network: {tag}")
+        page.write_text(text, encoding="utf-8")
 
 
 def _notebooks():
@@ -139,11 +145,7 @@ def _statements():
     lines = [
         "# Statements",
         "",
-        (
-            "*paper*: claimed by Robertson and Koyejo (ICML 2024), with this project's constants and assumptions; *own*: "
-            "this project's own. Only the paper's abstract and summary were at hand: nothing here is the paper's own "
-            "constant."
-        ),
+        SOURCES,
     ]
     for each in STATEMENTS.values():
         name = each.id.replace("-", "_")
