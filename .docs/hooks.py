@@ -62,7 +62,7 @@ def on_config(config):
 def on_files(files, config):
     """Add the pages that are made here."""
     pages = {
-        "index.md": (ROOT / "README.md").read_text(encoding="utf-8"),
+        "index.md": (ROOT / "README.md").read_text(encoding="utf-8").replace(".docs/pages/", ""),
         "statements.md": _statements(),
         "limits.md": _section("Limits"),
     }
@@ -194,4 +194,4 @@ def _with_links(text, page):
         known = next((pages[path] for path in pages if path == target or path.endswith("/" + target)), None)
         return f"[{label}]({known})" if known else label
 
-    return re.sub(r"(?<!!)\[([^\]\n]+)\]\(([^)\s]+\.(?:md|ipynb|py)|proofs|notebooks)\)", pointed, text)
+    return re.sub(r"(?<!!)\[([^\]\n]+)\]\(([^)\s]+\.(?:md|ipynb|py|cff)|proofs|notebooks)\)", pointed, text)
