@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fa_theory.backend import is_exact, namespace, nearest_float, require_same_kind
+from fa_theory.choices import not_among
 from fa_theory.dynamics.decay import WeightDecay, decay_rates
 from fa_theory.dynamics.discrete import gradient_descent
 from fa_theory.dynamics.exact import MAX_BITS, check_exact
@@ -76,7 +77,7 @@ def simulate(
         rationals and the method is neither gd nor sgd, the step size or slope is a float, or there is weight decay.
     """
     if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+        raise not_among("method", method, METHODS)
     check_fit(network, problem)
     if is_exact(problem.X):
         check_exact(network, method, step_size, decay_rates(weight_decay, network.depth))

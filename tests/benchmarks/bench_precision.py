@@ -245,7 +245,7 @@ def measure(flow: Flow, right: float) -> list[Point]:
             error = abs(float(loss_of(end, flow.problem)) - right)
             drift = float(np.max(abs(neuron_law(end)[0] - laws)))
             points.append(Point(name, mine, setting, seconds, error, drift))
-            print(*points[-1], flush=True)  # noqa: T201 - a script
+            print(*points[-1], flush=True)
     return points
 
 
@@ -334,7 +334,7 @@ def main() -> None:
     for name in options.flows:
         flow = flows()[name]
         right, told = reference(flow)
-        print(f"{name}: {told}", flush=True)  # noqa: T201 - a script
+        print(f"{name}: {told}", flush=True)
         measured[name] = flow, told, measure(flow, right)
     options.out.write_text(table(measured))
     draw(measured, options.out.with_suffix(".png"))
