@@ -35,8 +35,6 @@ STEPS = (8, 32, 128, 512)
 EULER_STEPS = (100, 1000, 10_000)
 LEVELS = (1e-4, 1e-6, 1e-8, 1e-10)
 DRIFTS = (1e-6, 1e-10, 1e-14)
-ROUNDING = 1e-14
-"""Drifts below this (of C_i of order one) are rounding, and not told apart."""
 
 
 class Flow(NamedTuple):
@@ -276,9 +274,8 @@ def table(measured: dict[str, tuple[Flow, str, list[Point]]]) -> str:
     lines += ["![error and drift against time](PRECISION.png)", ""]
     lines += [
         "Targets: at equal drift of C_i no slower than the best of the others; at equal error of the loss within",
-        "1.5 x. Errors and drifts are those at the end of the flow, times medians of up to "
-        f"{REPEATS} runs; drifts below {ROUNDING:g}",
-        f"count as rounding. A run beyond {LIMIT:g} s is stopped. Settings: tolerance, accuracy, or number of steps.",
+        f"1.5 x. Errors and drifts are those at the end of the flow, times medians of up to {REPEATS} runs on one BLAS",
+        f"thread. A run beyond {LIMIT:g} s is stopped. Settings: tolerance, accuracy, or number of steps.",
         "",
     ]
     for flow, told, points in measured.values():
