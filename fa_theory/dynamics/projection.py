@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from fa_theory.backend import Array, machine_epsilon, namespace
 from fa_theory.dynamics.fixed_steps import Field, Step, Stepped
-from fa_theory.dynamics.trajectory import flatten, unflatten
+from fa_theory.dynamics.trajectory import BLOW_UP, flatten, unflatten
 from fa_theory.model import Network, Parameters
 
 _SWEEPS = 30
@@ -37,7 +37,10 @@ def projected_step(network: Network) -> Step:
         two = velocity(y + h / 2 * one)
         three = velocity(y + h / 2 * two)
         four = velocity(y + h * three)
-        reached = project(y + h / 6 * (one + 2 * (two + three) + four))
+        free = y + h / 6 * (one + 2 * (two + three) + four)
+        if not float(namespace(y).max(abs(free))) <= BLOW_UP:
+            return Stepped(free, (h,))
+        reached = project(free)
         return None if reached is None else Stepped(reached, (h,))
 
     def project(y: Array) -> Array | None:

@@ -25,7 +25,7 @@ OUTCOMES = {
     "stalled": "the step size fell to the spacing of floating-point times",
     "too_many_steps": "the limit on the number of steps was reached",
     "unresolved_kink": "the slopes at a kink could not be determined",
-    "unsolved_step": "the equation of an implicit step could not be solved",
+    "unsolved_step": "the equation of an implicit step, or of a projection, could not be solved",
 }
 
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -276,6 +278,11 @@ def table(measured: dict[str, tuple[Flow, str, list[Point]]]) -> str:
         "Targets: at equal drift of C_i no slower than the best of the others; at equal error of the loss within",
         f"1.5 x. Errors and drifts are those at the end of the flow, times medians of up to {REPEATS} runs on one BLAS",
         f"thread. A run beyond {LIMIT:g} s is stopped. Settings: tolerance, accuracy, or number of steps.",
+        "",
+    ]
+    lines += [
+        f"Measured on {date.today()} with NumPy {np.__version__}, {os.cpu_count()} processors, load at the end "
+        f"{os.getloadavg()[0]:.1f}; a load above one makes ratios uncertain.",
         "",
     ]
     for flow, told, points in measured.values():

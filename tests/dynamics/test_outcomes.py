@@ -6,7 +6,7 @@ from flow_oracles import RULES, draw_network, draw_problem
 from scipy.optimize import brentq
 
 import fa_theory as ft
-from fa_theory.dynamics import OUTCOMES, flow, minibatches
+from fa_theory.dynamics import METHODS, OUTCOMES, flow, minibatches
 from fa_theory.model import Network, PotentialFeedback, Problem, initialise
 
 ONE = np.ones((1, 1))
@@ -63,7 +63,7 @@ def test_gradient_descent_by_hand():
     assert [float(W[0, 0]) for W in run.states[-1].weights] == [0.0, -2.5]
 
 
-@pytest.mark.parametrize("method", ["flow", "gd", "sgd", "midpoint"])
+@pytest.mark.parametrize("method", METHODS)
 def test_no_time_at_all(method):
     network, problem = draw_network(1, (2, 3, 1)), draw_problem(1, 4, 2, 1)
     run = ft.simulate(network, problem, method=method, time=0.0, steps=0, batch_size=2 if method == "sgd" else None)
