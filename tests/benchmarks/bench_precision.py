@@ -13,7 +13,7 @@ import json
 import os
 import statistics
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -281,8 +281,8 @@ def table(measured: dict[str, tuple[Flow, str, list[Point]]]) -> str:
         "",
     ]
     lines += [
-        f"Measured on {date.today()} with NumPy {np.__version__}, {os.cpu_count()} processors, load at the end "
-        f"{os.getloadavg()[0]:.1f}; a load above one makes ratios uncertain.",
+        f"Measured on {datetime.now(tz=UTC):%Y-%m-%d} with NumPy {np.__version__}, {os.cpu_count()} processors.",
+        f"Load at the end {os.getloadavg()[0]:.1f}; a load above one makes ratios uncertain.",
         "",
     ]
     for flow, told, points in measured.values():
@@ -323,8 +323,9 @@ def draw(measured: dict[str, tuple[Flow, str, list[Point]]], path: Path) -> None
             axis.set(xlabel="time, s", ylabel=f"{'error of the loss' if row == 0 else 'drift of C_i'}")
             axis.set_ylim(1e-17, 10)
         axes[0][column].set_title(flow.title, fontsize=8)
-    axes[0][0].legend(fontsize=7)
-    figure.tight_layout()
+    handles = {line.get_label(): line for axis in axes[0] for line in axis.get_lines()}
+    figure.legend(handles.values(), handles.keys(), fontsize=8, ncols=6, loc="lower center")
+    figure.tight_layout(rect=(0, 0.06, 1, 1))
     figure.savefig(path, dpi=90)
 
 
