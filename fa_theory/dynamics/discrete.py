@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from fa_theory.backend import nearest_float, number_like
 from fa_theory.dynamics.decay import WeightDecay, decay_option, with_decay
+from fa_theory.dynamics.exact import MAX_BITS
 from fa_theory.dynamics.steppers import Stepper, bounded, stepper
 from fa_theory.dynamics.trajectory import Trajectory
 from fa_theory.model import Network, Parameters, Problem
@@ -29,12 +31,13 @@ def gradient_descent(
     problem: Problem,
     *,
     steps: int,
-    step_size: float,
+    step_size: Any,
     batch_size: int | None = None,
     seed: int = 0,
     points: int = 101,
     loss_every: int | None = None,
     weight_decay: WeightDecay = 0.0,
+    max_bits: int = MAX_BITS,
     progress: Progress | None = None,
 ) -> Trajectory:
     """Run gradient descent, or SGD when `batch_size` is given.
@@ -49,7 +52,7 @@ def gradient_descent(
     steps : int
         Number of steps, >= 0.
     step_size : float
-        eta, positive and finite.
+        eta, positive and finite; an exact rational where weights and X are.
     batch_size : int, optional
         Samples in a minibatch, drawn without replacement within an epoch; the update is the minibatch's mean.
     seed : int
@@ -61,6 +64,8 @@ def gradient_descent(
         from its own forward pass; for SGD each costs a pass over all samples.
     weight_decay : number or sequence of numbers
         lambda_l of every layer, or one for all: W_l <- W_l - eta (F_l + lambda_l W_l), biases too.
+    max_bits : int
+        The most bits that a numerator or denominator of an exact weight may take.
     progress : callable, optional
         Called with the finished fraction.
 
@@ -75,12 +80,13 @@ def gradient_descent(
     Raises
     ------
     ValueError
-        If an argument is out of range.
+        If an argument is out of range, or the numbers of an exact run outgrow `max_bits`.
     """
     network, rates = with_decay(network, weight_decay)
     options = run_options(problem, steps, step_size, batch_size, seed, points, loss_every, rates)
     record = Record(network, problem, options)
-    follow(stepper([network], [problem], [step_size], rates, batch_size, [seed]), [record], progress=progress)
+    eta = number_like(step_size, problem.X)
+    follow(stepper([network], [problem], [eta], rates, batch_size, [seed], max_bits), [record], progress=progress)
     return record.trajectory()
 
 
@@ -103,7 +109,7 @@ def run_options(
     """
     if steps < 0 or int(steps) != steps:
         raise ValueError(f"steps must be a whole number >= 0, got {steps}")
-    if not 0 < step_size < float("inf"):
+    if not 0 < nearest_float(step_size) < float("inf"):
         raise ValueError(f"step_size must be a positive finite number, got {step_size}")
     if points < 2:
         raise ValueError(f"points must be at least 2, got {points}")
@@ -145,11 +151,11 @@ class Record:
 
     def keep_state(self, step: int, parameters: Parameters, output: Any) -> None:
         """Keep a recorded point; a loss that is not finite ends the run before it."""
-        loss = float(self.problem.loss.mean(output, self.problem.Y))
+        loss = nearest_float(self.problem.loss.mean(output, self.problem.Y))
         if not np.isfinite(loss):
             self.outcome = "diverged"
             return
-        self._times.append(step * self.options["step_size"])
+        self._times.append(nearest_float(step * self.options["step_size"]))
         self._losses.append(loss)
         self._errors.append(self.problem.loss.rounding(output, self.problem.Y) * np.sqrt(1 + step))
         self._states.append(parameters)
@@ -157,6 +163,7 @@ class Record:
     def trajectory(self) -> Trajectory:
         """Return the run as far as it came."""
         losses = np.concatenate([np.zeros(0), *self._dense])
+        every = self.options.get("loss_every", 1) * self.options["step_size"]
         return Trajectory(
             network=self.network,
             problem=self.problem,
@@ -171,7 +178,7 @@ class Record:
             events=(),
             n_steps=self.n_steps,
             outcome=self.outcome,
-            loss_t=np.arange(len(losses)) * (self.options.get("loss_every", 1) * self.options["step_size"]),
+            loss_t=np.arange(len(losses)) * nearest_float(every),
             losses=losses,
         )
 

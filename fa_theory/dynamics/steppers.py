@@ -11,9 +11,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fa_theory.backend import Array, is_exact, namespace, to_numpy
+from fa_theory.backend import Array, is_exact, namespace, nearest_float, number_like, to_numpy
 from fa_theory.dynamics.decay import decayed
 from fa_theory.dynamics.engine import Engine, has_engine
+from fa_theory.dynamics.exact import MAX_BITS, check_size
 from fa_theory.dynamics.passes import forward, update_directions
 from fa_theory.dynamics.stack import Stack
 from fa_theory.dynamics.trajectory import BLOW_UP
@@ -57,11 +58,12 @@ def stepper(
     rates: tuple[float, ...],
     batch_size: int | None,
     seeds: Sequence[int],
+    max_bits: int = MAX_BITS,
 ) -> Stepper:
-    """Return a stepper: several networks must be such that `has_engine` is true of them."""
+    """Return a stepper; several networks must be such that `has_engine` is true of them, exact ones obey `max_bits`."""
     if has_engine(networks[0], problems[0]):
         return EngineStepper(networks, problems, step_sizes, rates, batch_size, seeds)
-    return PlainStepper(networks[0], problems[0], step_sizes[0], rates, batch_size, seeds[0])
+    return PlainStepper(networks[0], problems[0], step_sizes[0], rates, batch_size, seeds[0], max_bits)
 
 
 def minibatches(n_samples: int, batch_size: int, seed: int) -> Iterator[Host]:
@@ -86,7 +88,7 @@ def take_step(parameters: Parameters, directions: Parameters, step_size: Any) ->
 
 def bounded(parameters: Parameters) -> bool:
     """Tell whether all weights are numbers below `BLOW_UP`."""
-    return all(bool(namespace(W).all(abs(W) < BLOW_UP)) for W in parameters.weights)
+    return all(bool(namespace(W).all(abs(W) < number_like(BLOW_UP, W))) for W in parameters.weights)
 
 
 class PlainStepper:
@@ -100,7 +102,9 @@ class PlainStepper:
         rates: tuple[float, ...],
         batch_size: int | None,
         seed: int,
+        max_bits: int = MAX_BITS,
     ) -> None:
+        self._max_bits, self._taken = max_bits, 0
         self._network, self._problem, self._step_size, self._rates = network, problem, step_size, rates
         self._batches = None if batch_size is None else minibatches(problem.n_samples, batch_size, seed)
         self._passed: Any = None
@@ -122,6 +126,8 @@ class PlainStepper:
             passed = forward(now, xp.take(problem.X, chosen, axis=0))
         directions = update_directions(now, passed, problem.loss.derivative(passed.output, labels))
         moved = take_step(now.parameters, decayed(directions, now.parameters, self._rates), self._step_size)
+        self._taken += 1
+        check_size(moved, self._taken, self._max_bits)
         self._network = now.with_parameters(moved)
 
     def note_losses(self) -> None:
@@ -133,7 +139,7 @@ class PlainStepper:
     def read_losses(self) -> Host:
         """Return the losses noted, (K, 1)."""
         if is_exact(self._problem.X):
-            values = np.asarray([float(loss) for loss in self._scalars])
+            values = np.asarray([nearest_float(loss) for loss in self._scalars])
             self._scalars = []
         else:
             self._pack()

@@ -7,7 +7,6 @@ from scipy.optimize import brentq
 
 import fa_theory as ft
 from fa_theory.dynamics import OUTCOMES, flow, minibatches
-from fa_theory.laws import exact_array, exact_network
 from fa_theory.model import Network, PotentialFeedback, Problem, initialise
 
 ONE = np.ones((1, 1))
@@ -195,11 +194,3 @@ def test_deep_starts_at_rest_wake_up(kind):
     run = flow(network, draw_problem(2, 2, 2, 1), time=0.5, points=5, accuracy=1e-6)
     assert run.outcome == "completed"
     assert np.max(abs(run.states[-1].weights[1])) > 1e-4
-
-
-@pytest.mark.parametrize("method", ["flow", "gd", "sgd", "midpoint"])
-def test_exact_rationals_are_not_simulated(method):
-    network = exact_network(Network([np.ones((2, 1)), np.ones((1, 2))], "linear", [np.ones((2, 1))]))
-    problem = Problem(exact_array(np.ones((1, 1))), exact_array(np.ones(1)))
-    with pytest.raises(ValueError, match="must be floating-point"):
-        ft.simulate(network, problem, method=method)
