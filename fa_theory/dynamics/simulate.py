@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ def simulate(
     accuracy: float = 1e-8,
     weight_decay: WeightDecay = 0.0,
     max_bits: int = MAX_BITS,
+    store: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Trajectory:
     """Run a learning rule from a network on a problem.
@@ -70,6 +72,9 @@ def simulate(
         adaFA's B decays at the rate of the weights W_{l+1} that it stands for.
     max_bits : int
         Exact runs end with an error when a numerator or denominator takes more bits than this.
+    store : path, optional
+        For ``gd`` and ``sgd`` of NumPy floats: a folder that recorded points are written to as the run goes, in the
+        format of `fa_theory.dynamics.storage`. A run that was stopped goes on from there, bit for bit.
     progress : callable, optional
         Called with the finished fraction of the present run.
 
@@ -86,6 +91,8 @@ def simulate(
         check_exact(network, method, step_size, decay_rates(weight_decay, network.depth))
     if loss_every is not None and method not in ("gd", "sgd"):
         raise ValueError(f"loss_every needs the method gd or sgd, got {method!r}")
+    if store is not None and method not in ("gd", "sgd"):
+        raise ValueError(f"store needs the method gd or sgd, got {method!r}")
     common: dict[str, Any] = {"points": points, "weight_decay": weight_decay, "progress": progress}
     if method == "flow":
         return flow(network, problem, time=time, accuracy=accuracy, **common)
@@ -108,6 +115,7 @@ def simulate(
         seed=seed,
         max_bits=max_bits,
         loss_every=loss_every,
+        store=store,
         **common,
     )
 

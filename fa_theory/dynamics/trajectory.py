@@ -75,9 +75,10 @@ class Trajectory:
         The mean loss at those times.
     error : float array, (P,)
         An estimate of the error in the loss: of the integrator for a flow, of rounding for discrete steps.
-    states : tuple of Parameters
-        Weights and biases at those times; exact rationals where the start was.
-    shadow : tuple of Parameters
+    states : sequence of Parameters
+        Weights and biases at those times; exact rationals where the start was. Of a stored run they are read from disk
+        when they are asked for.
+    shadow : sequence of Parameters
         The same from a run at a looser tolerance; what they differ by estimates the integrator's error in any function
         of the state. For all other methods than flow, the states themselves.
     slopes : tuple
@@ -101,8 +102,8 @@ class Trajectory:
     t: Host
     loss: Host
     error: Host
-    states: tuple[Parameters, ...]
-    shadow: tuple[Parameters, ...]
+    states: Sequence[Parameters]
+    shadow: Sequence[Parameters]
     slopes: tuple[tuple[Array, ...], ...]
     events: tuple[Event, ...]
     n_steps: int
