@@ -6,6 +6,7 @@
 #   make lint                          style, types and layers
 #   make coverage                      the test suite again; at least 95 % of branches covered, nothing skipped without cause
 #   make test-lowest                   the test suite on the lowest supported versions of the dependencies
+#   make test-gpu                      the tests that need a CUDA device, which is looked for before anything is installed
 #   make bench                         benchmarks
 #   make tightness [TIGHTNESS_ARGS='--instances 20']   how tight the bounds are, on the benchmark set: tests/benchmarks/TIGHTNESS.md
 #   make docs                          reference pages in .build/docs
@@ -22,7 +23,7 @@ PACKAGING := setup.cfg pyproject.toml
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help verify test prove ledger lint coverage test-lowest bench tightness docs clean
+.PHONY: help verify test prove ledger lint coverage test-lowest test-gpu bench tightness docs clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -45,6 +46,10 @@ $(VENV)/.runtime: $(VENV)/.made $(PACKAGING)
 $(VENV)/.dev: $(VENV)/.made $(PACKAGING)
 	$(BIN)/python $(PIP_INSTALL) --editable '.[dev]'
 	@touch $(VENV)/.runtime $@
+
+$(VENV)/.cuda: $(VENV)/.dev
+	$(BIN)/python $(PIP_INSTALL) --editable '.[dev,cuda]'
+	@touch $@
 
 $(LOWEST)/.dev: $(PACKAGING) .ci/lowest.txt
 	$(call make_venv,$(LOWEST))
@@ -77,6 +82,14 @@ coverage: $(VENV)/.dev
 
 test-lowest: $(LOWEST)/.dev
 	$(LOWEST)/bin/python -m pytest $(PYTEST_ARGS)
+
+# CuPy is large, so a machine without a device is told so before it is fetched.
+test-gpu:
+	@nvidia-smi -L 2>/dev/null | grep -q '^GPU' || { \
+	  echo "make test-gpu needs a CUDA device, and nvidia-smi -L lists none on this machine." >&2; exit 2; }
+	@$(MAKE) --no-print-directory $(VENV)/.cuda
+	$(BIN)/python -c 'from fa_theory.model import backend_namespace; backend_namespace("cupy")'
+	$(BIN)/python -m pytest -n 0 -m gpu $(PYTEST_ARGS)
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/benchmarks -n 0 -o 'python_files=bench_*.py' $(PYTEST_ARGS)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fa_theory.backend import Array, namespace
+from fa_theory.backend import Array, from_numpy, namespace
 from fa_theory.dynamics.decay import WeightDecay, decay_option, decayed, with_decay
 from fa_theory.dynamics.passes import forward, update_directions
 from fa_theory.dynamics.trajectory import BLOW_UP, Trajectory
@@ -124,7 +124,7 @@ def gradient_descent(
                 break
             labels = problem.Y
             if batches is not None:
-                chosen = xp.asarray(next(batches))
+                chosen = from_numpy(next(batches), problem.X)
                 labels = xp.take(problem.Y, chosen, axis=0)
                 passed = forward(now, xp.take(problem.X, chosen, axis=0))
             directions = update_directions(now, passed, problem.loss.derivative(passed.output, labels))

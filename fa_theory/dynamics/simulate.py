@@ -14,7 +14,7 @@ from fa_theory.dynamics.integrate import Progress
 from fa_theory.dynamics.midpoint import implicit_midpoint
 from fa_theory.dynamics.passes import forward, loss_of
 from fa_theory.dynamics.trajectory import Trajectory
-from fa_theory.model import Network, Problem
+from fa_theory.model import Network, Problem, to_backend
 
 METHODS = ("flow", "gd", "sgd", "midpoint")
 
@@ -33,6 +33,7 @@ def simulate(
     accuracy: float = 1e-8,
     weight_decay: WeightDecay = 0.0,
     progress: Progress | None = None,
+    backend: str | None = None,
 ) -> Trajectory:
     """Run a learning rule from a network on a problem.
 
@@ -53,16 +54,22 @@ def simulate(
         adaFA's B decays at the rate of the weights W_{l+1} that it stands for.
     progress : callable, optional
         Called with the finished fraction of the present run.
+    backend : {"numpy", "cupy"}, optional
+        Move network and problem there first (`fa_theory.to_backend`); the states of the trajectory stay there. Without
+        it the run is made in the library and on the device of the arrays that were given. gd and sgd wait for a device
+        at recorded points only; the flow and the midpoint rule at every step.
 
     Raises
     ------
     ValueError
-        If an argument is out of range, the values are exact rationals, or network and problem do not fit each other.
+        If an argument is out of range, the backend does not work here, the values are exact rationals, or network and problem do not fit each other.
     """
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     if is_exact(problem.X):
         raise ValueError("weights and X must be floating-point to be simulated, got exact rationals")
+    if backend is not None:
+        network, problem = to_backend(network, problem, backend)
     check_fit(network, problem)
     common: dict[str, Any] = {"points": points, "weight_decay": weight_decay, "progress": progress}
     if method == "flow":
