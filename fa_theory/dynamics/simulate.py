@@ -30,6 +30,7 @@ def simulate(
     batch_size: int | None = None,
     seed: int = 0,
     points: int = 101,
+    loss_every: int | None = None,
     accuracy: float = 1e-8,
     weight_decay: WeightDecay = 0.0,
     progress: Progress | None = None,
@@ -49,6 +50,8 @@ def simulate(
         As said under `method`.
     points : int
         How many times are recorded.
+    loss_every : int, optional
+        For ``gd`` and ``sgd``: record the loss alone every so many steps too, as `Trajectory.losses`.
     weight_decay : number or sequence of numbers
         lambda_l >= 0 of every layer, or one for all: dW_l/dt = -F_l - lambda_l W_l, biases too, and the same in steps.
         adaFA's B decays at the rate of the weights W_{l+1} that it stands for.
@@ -71,13 +74,15 @@ def simulate(
     if backend is not None:
         network, problem = to_backend(network, problem, backend)
     check_fit(network, problem)
+    if loss_every is not None and method not in ("gd", "sgd"):
+        raise ValueError(f"loss_every needs the method gd or sgd, got {method!r}")
     common: dict[str, Any] = {"points": points, "weight_decay": weight_decay, "progress": progress}
     if method == "flow":
         return flow(network, problem, time=time, accuracy=accuracy, **common)
     if method == "midpoint":
         return implicit_midpoint(network, problem, steps=steps, step_size=step_size, **common)
     if method == "sgd" and batch_size is None:
-        batch_size = max(1, problem.n_samples // 10)
+        batch_size = default_batch_size(problem)
     return gradient_descent(
         network,
         problem,
@@ -85,8 +90,14 @@ def simulate(
         step_size=step_size,
         batch_size=batch_size if method == "sgd" else None,
         seed=seed,
+        loss_every=loss_every,
         **common,
     )
+
+
+def default_batch_size(problem: Problem) -> int:
+    """Return the samples in a minibatch where none are given: a tenth of them, at least one."""
+    return max(1, problem.n_samples // 10)
 
 
 def check_fit(network: Network, problem: Problem) -> None:

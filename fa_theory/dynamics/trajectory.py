@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
@@ -88,6 +88,9 @@ class Trajectory:
         Steps taken.
     outcome : str
         A key of `OUTCOMES`.
+    loss_t, losses : float arrays, (Q,)
+        For gd and sgd with `loss_every`: the times at which the loss alone was recorded, and the mean losses there.
+        Empty otherwise.
     """
 
     network: Network
@@ -103,6 +106,8 @@ class Trajectory:
     events: tuple[Event, ...]
     n_steps: int
     outcome: str
+    loss_t: Host = field(default_factory=lambda: np.zeros(0))
+    losses: Host = field(default_factory=lambda: np.zeros(0))
 
     @property
     def completed(self) -> bool:
