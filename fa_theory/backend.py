@@ -44,14 +44,8 @@ def to_numpy(array: Array) -> np.ndarray[Any, Any]:
         return np.asarray(array.detach().cpu())
     try:
         return np.from_dlpack(array)
-    except (
-        AttributeError,
-        BufferError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ):  # none, an old one, or not of this device
-        return np.asarray(array)
+    except (AttributeError, BufferError, RuntimeError, TypeError, ValueError):
+        return np.asarray(array)  # no DLPack, an old one, or one that cannot be read in place
 
 
 def from_numpy(host: np.ndarray[Any, Any], like: Array) -> Array:

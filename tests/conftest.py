@@ -1,4 +1,4 @@
-"""Hypothesis profiles, chosen by the environment variable HYPOTHESIS_PROFILE (dev, ci or nightly); tests that need a GPU.
+"""Hypothesis profiles, chosen by the environment variable HYPOTHESIS_PROFILE (dev, ci or nightly); GPU tests.
 
 Where there is no GPU, its tests are skipped, and a line at the end names them.
 """

@@ -65,7 +65,8 @@ def simulate(
     Raises
     ------
     ValueError
-        If an argument is out of range, the backend does not work here, the values are exact rationals, or network and problem do not fit each other.
+        If an argument is out of range, the backend does not work here, the values are exact rationals, or network and
+        problem do not fit each other.
     """
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fa_theory.backend import Array, is_exact, namespace, to_numpy
+from fa_theory.backend import Array, from_numpy, is_exact, namespace, to_numpy
 from fa_theory.dynamics.decay import decayed
 from fa_theory.dynamics.engine import Engine, has_engine
 from fa_theory.dynamics.passes import forward, update_directions
@@ -64,11 +64,15 @@ def stepper(
     return PlainStepper(networks[0], problems[0], step_sizes[0], rates, batch_size, seeds[0])
 
 
-def minibatches(n_samples: int, batch_size: int, seed: int) -> Iterator[Host]:
-    """Yield index arrays for ever: each epoch is a fresh permutation, cut in batches; a short rest is dropped."""
+def minibatches(n_samples: int, batch_size: int, seed: int, like: Array | None = None) -> Iterator[Array]:
+    """Yield index arrays for ever: each epoch is a fresh permutation, cut in batches; a short rest is dropped.
+
+    They lie on the host, or where `like` does: an epoch's permutation is sent there whole.
+    """
     rng = np.random.default_rng(seed)
     while True:
         order = rng.permutation(n_samples)
+        order = order if like is None else from_numpy(order, like)
         for start in range(0, n_samples - batch_size + 1, batch_size):
             yield order[start : start + batch_size]
 
@@ -102,7 +106,7 @@ class PlainStepper:
         seed: int,
     ) -> None:
         self._network, self._problem, self._step_size, self._rates = network, problem, step_size, rates
-        self._batches = None if batch_size is None else minibatches(problem.n_samples, batch_size, seed)
+        self._batches = None if batch_size is None else minibatches(problem.n_samples, batch_size, seed, problem.X)
         self._passed: Any = None
         self._scalars: list[Array] = []
         self._noted: list[Array] = []
@@ -117,7 +121,7 @@ class PlainStepper:
         now, problem, passed, labels = self._network, self._problem, self._passed, self._problem.Y
         if self._batches is not None:
             xp = namespace(problem.X)
-            chosen = xp.asarray(next(self._batches))
+            chosen = next(self._batches)
             labels = xp.take(problem.Y, chosen, axis=0)
             passed = forward(now, xp.take(problem.X, chosen, axis=0))
         directions = update_directions(now, passed, problem.loss.derivative(passed.output, labels))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, replace
 from importlib import import_module
 from typing import Any
 
@@ -75,13 +75,14 @@ def to_backend(network: Network, problem: Problem, backend: str | Any) -> tuple[
 
 
 def _with_arrays(rule: FeedbackRule, moved: Any) -> FeedbackRule:
-    if not is_dataclass(rule) or isinstance(rule, type):
+    try:
+        arrays = {each.name: getattr(rule, each.name) for each in fields(rule)}  # type: ignore[arg-type]
+    except TypeError:  # a rule of one's own that is no dataclass
         return rule
-    arrays = {each.name: getattr(rule, each.name) for each in fields(rule)}
     # NumPy's scalars count as arrays there, and as numbers here
     changed = {
         name: moved(value)
         for name, value in arrays.items()
         if is_array_api_obj(value) and not isinstance(value, np.generic)
     }
-    return replace(rule, **changed)
+    return replace(rule, **changed)  # type: ignore[type-var]

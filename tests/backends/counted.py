@@ -26,7 +26,7 @@ class Counted:
     ndim = property(lambda self: self._array.ndim)
     size = property(lambda self: self._array.size)
     T = property(lambda self: Counted(self._array.T))
-    device = property(lambda self: "counted")
+    device = "counted"
 
     def __len__(self):
         return len(self._array)
@@ -81,7 +81,7 @@ Counted.__hash__ = None
 class _Namespace:
     __name__ = "counted"
 
-    def asarray(self, data, *, dtype=None, device=None, copy=None):
+    def asarray(self, data, *, dtype=None, **_):
         if not isinstance(data, Counted):
             counts["sent"] += 1
         return Counted(np.asarray(data._array if isinstance(data, Counted) else data, dtype=dtype))

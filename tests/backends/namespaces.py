@@ -1,9 +1,10 @@
 """The array namespaces that the one test body runs over: what is installed here, GPU libraries marked as such."""
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any, Callable
+from typing import Any
 
 import array_api_strict
 import numpy as np
