@@ -1,8 +1,10 @@
 """Moving a network and its problem to a backend by name or by namespace."""
 
+import runpy
 import sys
 import types
 from fractions import Fraction
+from pathlib import Path
 
 import array_api_compat
 import array_api_strict
@@ -13,6 +15,8 @@ from test_namespaces import RULES, build
 
 import fa_theory as ft
 from fa_theory.model import Network, PotentialFeedback, Problem, backend_namespace, to_backend
+
+BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "bench_gpu.py"
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -96,3 +100,36 @@ def test_the_gpu_gives_the_numbers_of_numpy():
     run = ft.simulate(network, problem, backend="cupy", **options)
     assert type(run.states[-1].weights[0]) is type(cupy_library().make(np.zeros(1)))
     np.testing.assert_allclose(run.loss, ft.simulate(network, problem, **options).loss, rtol=0, atol=1e-10)
+
+
+def test_the_gpu_benchmark_measures_nothing_without_a_device(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    monkeypatch.setattr(sys, "argv", ["bench_gpu.py"])
+    assert runpy.run_path(str(BENCHMARK))["main"]() == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("nothing measured: backend cupy needs the library cupy")
+
+
+def test_the_crossover_is_where_the_gpu_begins_to_win():
+    crossover = runpy.run_path(str(BENCHMARK))["crossover"]
+
+    def rows(*ratios):
+        return [{"width": 2**k, "ratio": ratio} for k, ratio in enumerate(ratios)]
+
+    assert crossover(rows(0.5, 2, 3)) == 2
+    assert crossover(rows(2, 0.5, 3)) == 4
+    assert crossover(rows(2, 2, 0.9)) is None
+
+
+def test_gpu_tests_that_were_not_run_are_listed():
+    """As the root conftest does it: by name, and only those that a device was missing for."""
+    lines = []
+    skipped = [
+        types.SimpleNamespace(nodeid="a.py::gpu", longrepr=("a.py", 1, "Skipped: no GPU device: none")),
+        types.SimpleNamespace(nodeid="a.py::other", longrepr=("a.py", 1, "Skipped: for another reason")),
+    ]
+    summary = runpy.run_path(str(Path(__file__).parents[1] / "conftest.py"))["pytest_terminal_summary"]
+    for stats in ({"skipped": skipped}, {"skipped": skipped[1:]}, {}):
+        summary(types.SimpleNamespace(stats=stats, write_line=lines.append))
+    assert lines == ["GPU tests not run for want of a device (1): a.py::gpu"]
