@@ -2,6 +2,7 @@
 
 from fa_theory.model.activations import Activation, activation, leaky_relu, linear, power, relu, tanh
 from fa_theory.model.feedback import (
+    RULES,
     AdaptiveFeedback,
     Backprop,
     DirectFeedback,
@@ -23,6 +24,7 @@ __all__ = [
     "BACKENDS",
     "INITIALISATIONS",
     "LOSSES",
+    "RULES",
     "Activation",
     "AdaptiveFeedback",
     "Backprop",
