@@ -10,6 +10,7 @@ import numpy as np
 from array_api_compat import is_array_api_obj
 
 from fa_theory.backend import Array, is_exact, namespace, to_namespace
+from fa_theory.choices import not_among
 from fa_theory.model.feedback import FeedbackRule
 from fa_theory.model.network import Network
 from fa_theory.model.problem import Problem
@@ -26,7 +27,7 @@ def backend_namespace(name: str) -> Any:
         If the name is not one of `BACKENDS`, CuPy is not installed, or no CUDA device can be used; one line says which.
     """
     if name not in BACKENDS:
-        raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, got {name!r}")
+        raise not_among("backend", name, BACKENDS)
     try:
         library = import_module(name)
     except ImportError:
