@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fa_theory import bounds, laws
     from fa_theory.dynamics import Trajectory, ensemble, simulate
     from fa_theory.falsification import Search, falsify
-    from fa_theory.model import Network, Problem, initialise
+    from fa_theory.model import Network, Problem, initialise, to_backend
     from fa_theory.statements import cite
     from fa_theory.verification import Report, verify
 
@@ -35,6 +35,7 @@ __all__ = [
     "initialise",
     "laws",
     "simulate",
+    "to_backend",
     "verify",
 ]
 
@@ -42,6 +43,7 @@ _HOMES = {
     "Network": "model",
     "Problem": "model",
     "initialise": "model",
+    "to_backend": "model",
     "Trajectory": "dynamics",
     "ensemble": "dynamics",
     "simulate": "dynamics",
