@@ -50,7 +50,13 @@ class Rate(NamedTuple):
         return np.asarray(_SAFETY * self.terms * self.epsilon * self.size + self.difference)
 
 
-def rate_of_change(rule: UserRule, network: Network, problem: Problem, quantity: Callable[[Network], Host]) -> Rate:
+def rate_of_change(
+    rule: UserRule,
+    network: Network,
+    problem: Problem,
+    quantity: Callable[[Network], Host],
+    hidden: Callable[[Network], Host] | None = None,
+) -> Rate:
     """Measure d/dt of a quantity along a rule's updates at one state.
 
     Parameters
@@ -61,6 +67,8 @@ def rate_of_change(rule: UserRule, network: Network, problem: Problem, quantity:
         The state, and the data that the updates are for.
     quantity : callable
         Network -> array, (K,).
+    hidden : callable, optional
+        Network -> array, (K,), of the size of terms that cancel in each entry whatever the weights are.
 
     Raises
     ------
@@ -80,6 +88,12 @@ def rate_of_change(rule: UserRule, network: Network, problem: Problem, quantity:
     def value(at: Host) -> Host:
         return quantity(network.with_parameters(unflatten(at, parameters)))
 
+    def both(at: Host) -> Host:
+        shown = value(at)
+        if hidden is None:
+            return shown[None, :]
+        return np.stack([shown, hidden(network.with_parameters(unflatten(at, parameters)))])
+
     def direction(of: Network, X: Host, e: Host) -> Host:
         updates = rule.updates(of, X, e)
         return np.asarray(flatten(updates), dtype=float)
@@ -98,13 +112,15 @@ def rate_of_change(rule: UserRule, network: Network, problem: Problem, quantity:
         )
         moved = direction(network.with_parameters(unflatten(near, parameters)), near_X, near_e)
         moving = np.maximum(moving, abs(moved - flow) / shift)
-    size, whole = np.zeros_like(value(state)), abs(value(state))
+    whole = np.max(abs(both(state)), axis=0)
+    size = np.zeros_like(whole)
     for _ in range(_DRAWS):
         # a quantity that happens to be small where it is may still add up large terms
-        whole = np.maximum(whole, abs(value(state * (1 + rng.uniform(-1, 1, state.shape)))))
+        whole = np.maximum(whole, np.max(abs(both(state * (1 + rng.uniform(-1, 1, state.shape)))), axis=0))
         along = moving * rng.uniform(-1, 1, moving.shape)
         step = _first_step(state, along)
-        size = np.maximum(size, abs(value(state + step * along) - value(state - step * along)) / (2 * step))
+        ahead, behind = both(state + step * along), both(state - step * along)
+        size = np.maximum(size, np.max(abs(ahead - behind), axis=0) / (2 * step))
     rate, difference = _extrapolated(value, state, flow, 8 * epsilon * whole)
     return Rate(rate, size, state.size + X.shape[0], epsilon, difference)
 

@@ -8,15 +8,12 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from fa_theory.bounds import BOUNDS
 from fa_theory.model import DirectFeedback, FeedbackAlignment, Network, Problem, leaky_relu, linear
 from fa_theory.statements import STATEMENTS
 from fa_theory.testing.instances import aligned_instances, instances, networks, problems, separable_problems
 from fa_theory.testing.strategies import Host, arrays, entries
 
 Instances = st.SearchStrategy[tuple[Network, Problem]]
-
-_CALCULATORS = {calculate.__name__.replace("_", "-"): calculate for calculate in BOUNDS}
 
 
 def starts_for(statement: str) -> Instances:
@@ -46,12 +43,7 @@ def starts_for(statement: str) -> Instances:
     """
     if statement not in _STARTS:
         raise ValueError(f"statement must be one of {', '.join(_STARTS)}, got {statement!r}")
-    drawn = _STARTS[statement]()
-    calculate = _CALCULATORS.get(statement)
-    if calculate is None:
-        return drawn
-    bound = calculate
-    return drawn.filter(lambda instance: bound(*instance).applicable)
+    return _STARTS[statement]()
 
 
 @st.composite
