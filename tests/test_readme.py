@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from fa_theory.cli import main
 from fa_theory.statements import STATEMENTS
@@ -34,12 +33,11 @@ def own_rule():
 def test_the_example_of_a_rule_of_ones_own_passes(tmp_path, monkeypatch):
     for name, code in own_rule().items():
         assert len(code.splitlines()) <= 14
-        (tmp_path / name).write_text(code)
+        (tmp_path / name).write_text(code.replace("max_examples=25", "max_examples=4"))
     monkeypatch.syspath_prepend(tmp_path)
     tests = runpy.run_path(str(tmp_path / "test_my_rule.py"))
     sys.modules.pop("my_rule")
-    few = settings(max_examples=4, deadline=None)
-    found = [few(test) for name, test in tests.items() if name.startswith("test_")]
+    found = [test for name, test in tests.items() if name.startswith("test_")]
     assert len(found) == 2
     for test in found:
         test()

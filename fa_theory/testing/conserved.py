@@ -11,12 +11,13 @@ from fa_theory.laws import layers_with_potential, matrix_law, neuron_law, unseen
 from fa_theory.model import Network, Problem, spectrum
 from fa_theory.testing.instance_code import instance_code
 from fa_theory.testing.rate import Rate, rate_of_change
-from fa_theory.testing.runs import ACCURACIES, quantity_of, states_along
+from fa_theory.testing.runs import Accuracy, quantity_of, states_along
 from fa_theory.testing.user_rule import Rule, UserRule, name_of, require_host
 
 Host = np.ndarray[Any, Any]
 
 _COARSE = 1e-2
+_ROUGHLY = Accuracy(1e-2, 8)
 
 
 class UndecidedError(AssertionError):
@@ -100,7 +101,7 @@ def assert_conserved(
     hidden = _terms_of_projection(problem) if quantity == "projection-law" else None
     times = np.linspace(0.0, time, max(points, 2) if time else 1)
     # any state will do, so the run may be a rough one
-    visited = (here for here, _ in states_along(user, network, problem, times, ACCURACIES[0]))
+    visited = (here for here, _ in states_along(user, network, problem, times, _ROUGHLY))
     for at, here in zip(times, visited, strict=False):
         try:
             rate = rate_of_change(user, here, problem, quantity_of(values), hidden)

@@ -17,7 +17,7 @@ Quantity = Callable[[Host], Host]
 _LEVELS = 8
 _SHRINK = 4.0
 _FIRST = 0.25
-_DRAWS = 8
+_DRAWS = 4
 _SAFETY = 16.0
 
 
