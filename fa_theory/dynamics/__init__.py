@@ -11,9 +11,9 @@ from fa_theory.dynamics.dissipation import (
     feedback_cosines,
 )
 from fa_theory.dynamics.ensembles import ensemble
+from fa_theory.dynamics.exact import size_in_bits
 from fa_theory.dynamics.flow import flow
 from fa_theory.dynamics.integrate import Progress
-from fa_theory.dynamics.midpoint import implicit_midpoint
 from fa_theory.dynamics.passes import (
     ForwardPass,
     backward,
@@ -26,11 +26,12 @@ from fa_theory.dynamics.passes import (
     update_directions,
 )
 from fa_theory.dynamics.reduced import ReducedFlow, has_reduced_flow, reduced_flow
-from fa_theory.dynamics.simulate import METHODS, check_fit, simulate
+from fa_theory.dynamics.simulate import GAUSS_METHODS, METHODS, check_fit, simulate
 from fa_theory.dynamics.steppers import minibatches, take_step
 from fa_theory.dynamics.trajectory import OUTCOMES, Event, Trajectory, recorded_times
 
 __all__ = [
+    "GAUSS_METHODS",
     "METHODS",
     "OUTCOMES",
     "Dissipation",
@@ -55,7 +56,6 @@ __all__ = [
     "gradient_descent",
     "gradients",
     "has_reduced_flow",
-    "implicit_midpoint",
     "inner",
     "loss_of",
     "magnitudes",
@@ -64,6 +64,7 @@ __all__ = [
     "recorded_times",
     "reduced_flow",
     "simulate",
+    "size_in_bits",
     "take_step",
     "tangents",
     "update_directions",

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 
+from fa_theory.backend import nearest_float, number_like
 from fa_theory.dynamics.decay import WeightDecay, decay_option, with_decay
+from fa_theory.dynamics.exact import MAX_BITS
 from fa_theory.dynamics.steppers import Stepper, bounded, stepper
+from fa_theory.dynamics.storage import Store
 from fa_theory.dynamics.trajectory import Trajectory
 from fa_theory.model import Network, Parameters, Problem
 
@@ -29,12 +34,14 @@ def gradient_descent(
     problem: Problem,
     *,
     steps: int,
-    step_size: float,
+    step_size: Any,
     batch_size: int | None = None,
     seed: int = 0,
     points: int = 101,
     loss_every: int | None = None,
     weight_decay: WeightDecay = 0.0,
+    max_bits: int = MAX_BITS,
+    store: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Trajectory:
     """Run gradient descent, or SGD when `batch_size` is given.
@@ -49,7 +56,7 @@ def gradient_descent(
     steps : int
         Number of steps, >= 0.
     step_size : float
-        eta, positive and finite.
+        eta, positive and finite; an exact rational where weights and X are.
     batch_size : int, optional
         Samples in a minibatch, drawn without replacement within an epoch; the update is the minibatch's mean.
     seed : int
@@ -61,6 +68,12 @@ def gradient_descent(
         from its own forward pass; for SGD each costs a pass over all samples.
     weight_decay : number or sequence of numbers
         lambda_l of every layer, or one for all: W_l <- W_l - eta (F_l + lambda_l W_l), biases too.
+    max_bits : int
+        The most bits that a numerator or denominator of an exact weight may take.
+    store : path, optional
+        A folder that the recorded points are written to as the run goes (see `fa_theory.dynamics.storage`), so that
+        they need not fit into memory. A run that was stopped goes on from the last part that was written, with the
+        same numbers, bit for bit; one that has ended is read.
     progress : callable, optional
         Called with the finished fraction.
 
@@ -75,12 +88,21 @@ def gradient_descent(
     Raises
     ------
     ValueError
-        If an argument is out of range.
+        If an argument is out of range, the numbers of an exact run outgrow `max_bits`, or the store holds another run.
+    OSError
+        If the store cannot be written or read.
     """
     network, rates = with_decay(network, weight_decay)
     options = run_options(problem, steps, step_size, batch_size, seed, points, loss_every, rates)
-    record = Record(network, problem, options)
-    follow(stepper([network], [problem], [step_size], rates, batch_size, [seed]), [record], progress=progress)
+    kept = None if store is None else Store(Path(store), network, problem, options)
+    record, now, start = Record(network, problem, options, kept), network, 0
+    if kept is not None and kept.ended is not None:
+        return record.trajectory()
+    if kept is not None and len(kept):
+        now, start = network.with_parameters(kept.state(len(kept) - 1)), int(kept.parts[-1]["step"][-1])
+    eta = number_like(step_size, problem.X)
+    steps_taken = stepper([now], [problem], [eta], rates, batch_size, [seed], max_bits, skip=start)
+    follow(steps_taken, [record], progress=progress, start=start)
     return record.trajectory()
 
 
@@ -103,7 +125,7 @@ def run_options(
     """
     if steps < 0 or int(steps) != steps:
         raise ValueError(f"steps must be a whole number >= 0, got {steps}")
-    if not 0 < step_size < float("inf"):
+    if not 0 < nearest_float(step_size) < float("inf"):
         raise ValueError(f"step_size must be a positive finite number, got {step_size}")
     if points < 2:
         raise ValueError(f"points must be at least 2, got {points}")
@@ -120,12 +142,13 @@ def run_options(
 
 
 class Record:
-    """What is kept of one network's run, and how the run stands."""
+    """What is kept of one network's run, in memory or in a store, and how the run stands."""
 
-    def __init__(self, network: Network, problem: Problem, options: dict[str, Any]) -> None:
+    def __init__(self, network: Network, problem: Problem, options: dict[str, Any], store: Store | None = None) -> None:
         self.network, self.problem, self.options = network, problem, options
         self.outcome, self.n_steps = "completed", 0
-        self._times: list[float] = []
+        self._store = store
+        self._steps: list[int] = []
         self._losses: list[float] = []
         self._errors: list[float] = []
         self._states: list[Parameters] = []
@@ -145,38 +168,54 @@ class Record:
 
     def keep_state(self, step: int, parameters: Parameters, output: Any) -> None:
         """Keep a recorded point; a loss that is not finite ends the run before it."""
-        loss = float(self.problem.loss.mean(output, self.problem.Y))
+        loss = nearest_float(self.problem.loss.mean(output, self.problem.Y))
         if not np.isfinite(loss):
             self.outcome = "diverged"
             return
-        self._times.append(step * self.options["step_size"])
+        self._steps.append(step)
         self._losses.append(loss)
         self._errors.append(self.problem.loss.rounding(output, self.problem.Y) * np.sqrt(1 + step))
         self._states.append(parameters)
+        if self._store is not None and self._store.is_due(self._states):
+            self._store.append(self._part(), self._states)
+            self._steps, self._losses, self._errors, self._states, self._dense = [], [], [], [], []
+
+    def _part(self) -> dict[str, Host]:
+        return {
+            "step": np.asarray(self._steps, dtype=np.int64),
+            "loss": np.asarray(self._losses),
+            "error": np.asarray(self._errors),
+            "losses": np.concatenate([np.zeros(0), *self._dense]),
+        }
 
     def trajectory(self) -> Trajectory:
-        """Return the run as far as it came."""
-        losses = np.concatenate([np.zeros(0), *self._dense])
+        """Return the run as far as it came; a store is complete then."""
+        part, states = self._part(), cast("Sequence[Parameters]", tuple(self._states))
+        if self._store is not None:
+            self.outcome, self.n_steps = self._store.end(part, states, self.outcome, self.n_steps)
+            part, states = self._store.whole(), self._store.states()
+        eta, losses = self.options["step_size"], part["losses"]
+        every = self.options.get("loss_every", 1) * eta
         return Trajectory(
             network=self.network,
             problem=self.problem,
             method="sgd" if "batch_size" in self.options else "gd",
             options=self.options,
-            t=np.asarray(self._times),
-            loss=np.asarray(self._losses),
-            error=np.asarray(self._errors),
-            states=tuple(self._states),
-            shadow=tuple(self._states),
+            t=np.asarray([nearest_float(step * eta) for step in part["step"].tolist()]),
+            loss=part["loss"],
+            error=part["error"],
+            states=states,
+            shadow=states,
             slopes=(),
             events=(),
             n_steps=self.n_steps,
             outcome=self.outcome,
-            loss_t=np.arange(len(losses)) * (self.options.get("loss_every", 1) * self.options["step_size"]),
+            loss_t=np.arange(len(losses)) * nearest_float(every),
             losses=losses,
         )
 
 
-def follow(stepper: Stepper, records: Sequence[Record], *, progress: Progress | None) -> None:
+def follow(stepper: Stepper, records: Sequence[Record], *, progress: Progress | None, start: int = 0) -> None:
     """Take the steps that the records' options ask for and keep them; every record ends where its network diverges.
 
     Parameters
@@ -187,6 +226,8 @@ def follow(stepper: Stepper, records: Sequence[Record], *, progress: Progress | 
         Of the same numbers of steps and points.
     progress : callable or None
         Called with the finished fraction.
+    start : int
+        The step that the networks are at; if it is not 0 the records hold it already.
     """
     options = records[0].options
     steps, every = options["steps"], options.get("loss_every", 0)
@@ -195,8 +236,9 @@ def follow(stepper: Stepper, records: Sequence[Record], *, progress: Progress | 
     record_at = set(recorded_steps(steps, options["points"]))
     # a run that diverges may overflow before it is given up
     with np.errstate(over="ignore", invalid="ignore"):
-        for step in range(steps + 1):
-            recording, noting = step in record_at, every and step % every == 0
+        for step in range(start, steps + 1):
+            new = step > start or start == 0
+            recording, noting = new and step in record_at, new and every and step % every == 0
             if whole or recording or noting:
                 stepper.forward()
             if noting:

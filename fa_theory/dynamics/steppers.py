@@ -7,13 +7,15 @@ from a device: losses are noted as scalars of the namespace until they are read.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
 
-from fa_theory.backend import Array, is_exact, namespace, to_numpy
+from fa_theory.backend import Array, is_exact, namespace, nearest_float, number_like, to_numpy
 from fa_theory.dynamics.decay import decayed
 from fa_theory.dynamics.engine import Engine, has_engine
+from fa_theory.dynamics.exact import MAX_BITS, check_size
 from fa_theory.dynamics.passes import forward, update_directions
 from fa_theory.dynamics.stack import Stack
 from fa_theory.dynamics.trajectory import BLOW_UP
@@ -57,15 +59,28 @@ def stepper(
     rates: tuple[float, ...],
     batch_size: int | None,
     seeds: Sequence[int],
+    max_bits: int = MAX_BITS,
+    *,
+    skip: int = 0,
 ) -> Stepper:
-    """Return a stepper: several networks must be such that `has_engine` is true of them."""
+    """Return a stepper; several networks must be such that `has_engine` is true of them, exact ones obey `max_bits`.
+
+    A run that goes on after `skip` steps has had so many minibatches.
+    """
     if has_engine(networks[0], problems[0]):
-        return EngineStepper(networks, problems, step_sizes, rates, batch_size, seeds)
-    return PlainStepper(networks[0], problems[0], step_sizes[0], rates, batch_size, seeds[0])
+        return EngineStepper(networks, problems, step_sizes, rates, batch_size, seeds, skip)
+    return PlainStepper(networks[0], problems[0], step_sizes[0], rates, batch_size, seeds[0], max_bits, skip)
 
 
-def minibatches(n_samples: int, batch_size: int, seed: int) -> Iterator[Host]:
-    """Yield index arrays for ever: each epoch is a fresh permutation, cut in batches; a short rest is dropped."""
+def minibatches(n_samples: int, batch_size: int, seed: int, skip: int = 0) -> Iterator[Host]:
+    """Yield index arrays for ever: each epoch is a fresh permutation, cut in batches; a short rest is dropped.
+
+    The first `skip` of them are left out.
+    """
+    return islice(_all_minibatches(n_samples, batch_size, seed), skip, None)
+
+
+def _all_minibatches(n_samples: int, batch_size: int, seed: int) -> Iterator[Host]:
     rng = np.random.default_rng(seed)
     while True:
         order = rng.permutation(n_samples)
@@ -86,7 +101,7 @@ def take_step(parameters: Parameters, directions: Parameters, step_size: Any) ->
 
 def bounded(parameters: Parameters) -> bool:
     """Tell whether all weights are numbers below `BLOW_UP`."""
-    return all(bool(namespace(W).all(abs(W) < BLOW_UP)) for W in parameters.weights)
+    return all(bool(namespace(W).all(abs(W) < number_like(BLOW_UP, W))) for W in parameters.weights)
 
 
 class PlainStepper:
@@ -100,9 +115,12 @@ class PlainStepper:
         rates: tuple[float, ...],
         batch_size: int | None,
         seed: int,
+        max_bits: int = MAX_BITS,
+        skip: int = 0,
     ) -> None:
+        self._max_bits, self._taken = max_bits, 0
         self._network, self._problem, self._step_size, self._rates = network, problem, step_size, rates
-        self._batches = None if batch_size is None else minibatches(problem.n_samples, batch_size, seed)
+        self._batches = None if batch_size is None else minibatches(problem.n_samples, batch_size, seed, skip)
         self._passed: Any = None
         self._scalars: list[Array] = []
         self._noted: list[Array] = []
@@ -122,6 +140,8 @@ class PlainStepper:
             passed = forward(now, xp.take(problem.X, chosen, axis=0))
         directions = update_directions(now, passed, problem.loss.derivative(passed.output, labels))
         moved = take_step(now.parameters, decayed(directions, now.parameters, self._rates), self._step_size)
+        self._taken += 1
+        check_size(moved, self._taken, self._max_bits)
         self._network = now.with_parameters(moved)
 
     def note_losses(self) -> None:
@@ -133,7 +153,7 @@ class PlainStepper:
     def read_losses(self) -> Host:
         """Return the losses noted, (K, 1)."""
         if is_exact(self._problem.X):
-            values = np.asarray([float(loss) for loss in self._scalars])
+            values = np.asarray([nearest_float(loss) for loss in self._scalars])
             self._scalars = []
         else:
             self._pack()
@@ -170,6 +190,7 @@ class EngineStepper:
         rates: tuple[float, ...],
         batch_size: int | None,
         seeds: Sequence[int],
+        skip: int = 0,
     ) -> None:
         self._problems = problems
         self._n_members = len(networks)
@@ -180,7 +201,7 @@ class EngineStepper:
             # networks that see the same minibatches of the same problem share them
             streams = seeds if len(problems) > 1 or len(set(seeds)) > 1 else seeds[:1]
             self._batch = Engine(self._stack, problems, batch_size, shared=len(streams) == 1)
-            self._batches = [minibatches(problems[0].n_samples, batch_size, seed) for seed in streams]
+            self._batches = [minibatches(problems[0].n_samples, batch_size, seed, skip) for seed in streams]
         output = self._whole.output
         self._outputs = np.empty((max(1, _NOTES // output.nbytes), *output.shape), output.dtype)
         self._n_outputs = 0
