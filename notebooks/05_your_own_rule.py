@@ -29,6 +29,7 @@ import fa_theory as ft
 from fa_theory.model import PotentialFeedback
 from fa_theory.plots import PRINT_STYLE, plot_law_drift
 from fa_theory.symbolic.discovery import discover_function
+from fa_theory.testing import assert_conserved
 
 SEED = 5
 plt.rcParams.update(PRINT_STYLE | {"figure.dpi": 130, "figure.constrained_layout.use": True})
@@ -135,6 +136,36 @@ right.set_ylabel("change of a C (weights squared)")
 right.legend()
 plt.show()
 
+
+# %% [markdown]
+# ## Test it, as your own project would
+#
+# `fa_theory.testing` takes a rule as plain array code: a function of weights, inputs and errors that returns updates.
+# `assert_conserved` compares the *rate* of the law at states along the flow, so no integrator's error is in it. A rule
+# that breaks the law gets an error that says which neuron, when and by how much.
+
+
+# %%
+def array_rule(matrix):
+    """Return the updates of feedback B + v S as a function of arrays."""
+
+    def updates(weights, X, e):
+        W, V = weights
+        z = X @ W.T
+        slope = np.where(z > 0, 1.0, 0.2)
+        signal = e @ (B + V.T @ matrix.T).T * slope
+        return [-signal.T @ X / len(X), -e.T @ (slope * z) / len(X)]
+
+    return updates
+
+
+assert_conserved(array_rule(S), "neuron-law", network, problem)
+try:
+    assert_conserved(array_rule(turned), "neuron-law", network, problem)
+except AssertionError as broken:
+    print(str(broken).splitlines()[0])
+else:
+    raise AssertionError("turned feedback must be seen to break the law")
 
 # %% [markdown]
 # ## Ask what is conserved
