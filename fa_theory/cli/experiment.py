@@ -116,7 +116,10 @@ def experiment(
     check_writable(json_file)
     folder = out if out is not None else Path(f"experiment-{name}")
     _check_folder(folder)
-    images = load_images(data, path, settings)
+    try:
+        images = load_images(data, path, settings)
+    except ModuleNotFoundError as error:
+        raise ValueError(str(error)) from None
     command = "fa-theory " + " ".join(sys.argv[1:])
     done = (0, 0)
     try:
@@ -150,7 +153,7 @@ def _sheet(findings: Sequence[Finding], form: Format) -> Sheet:
         notes = [
             line
             for each in findings
-            for line in ("", each.claim, f"  The paper reports: {each.reported}.", f"  Here: {each.found}.")
+            for line in ("", each.claim, f"  The paper: {each.reported}.", f"  Here: {each.found}.")
         ]
         rows = tuple((each.claim, each.verdict) for each in findings)
         return Sheet(("claim", "verdict"), rows, tuple(notes), wrapped="claim", styles=_STYLES)

@@ -135,7 +135,7 @@ def _findings(rows: Sequence[Row], settings: Settings) -> list[Finding]:
 
 def _alignment_and_accuracy(rows: Sequence[Row], measure: str, words: str) -> Finding:
     claim = f"better alignment goes with better multi-class accuracy (paper); alignment as the cosine {words}"
-    reported = "that it does, on MNIST, CIFAR-100 and Tiny-ImageNet; its measure and its numbers are not known here"
+    reported = "it does, on MNIST, CIFAR-100 and Tiny-ImageNet; the measure and the numbers are not known here"
     # backprop's cosine is 1 by definition, and so says nothing about alignment
     others = [row for row in rows if row["rule"] != "backprop"]
     groups = [
@@ -161,7 +161,7 @@ def _alignment_and_accuracy(rows: Sequence[Row], measure: str, words: str) -> Fi
 
 def _many_classes(rows: Sequence[Row], settings: Settings) -> Finding:
     claim = "feedback alignment has limitations in multi-class classification (paper)"
-    reported = "that it has; in what measure, and from how many classes on, is not known here"
+    reported = "it has; in what measure, and from how many classes on, is not known here"
     backprop = {classes: _average(each) for classes, each in _by(_of(rows, "backprop"), "classes").items()}
     gaps = {
         rule: [

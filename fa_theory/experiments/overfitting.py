@@ -153,27 +153,29 @@ def excess_errors(rows: Sequence[Row], activation: str, rule: str, width: int) -
     return [pair[True] - pair[False] for pair in pairs.values() if len(pair) == 2]
 
 
+def _costs(rows: Sequence[Row], activation: str, rules: Sequence[str], width: int) -> list[float]:
+    return [each for rule in rules for each in excess_errors(rows, activation, rule, width)]
+
+
 def _benign(rows: Sequence[Row], settings: Settings, activation: str) -> Finding:
     claim = f"FA overfits benignly (paper); here two layers, {activation.partition(':')[0].replace('_', ' ')}"
-    reported = "that it does; its measure, its data for this and its numbers are not known here"
+    reported = "it does; the measure, the data for this and the numbers are not known here"
     rules = [rule for rule in settings.rules if rule != "backprop"]
+    costs = {width: _costs(rows, activation, rules, width) for width in settings.widths}
     widest = max(settings.widths)
-    excess = [each for rule in rules for each in excess_errors(rows, activation, rule, widest)]
+    excess = costs[widest]
     if not excess:
         return Finding(claim, reported, f"no pair of runs of width {widest} interpolates", UNDECIDED)
     flipped = round(settings.noise * settings.samples) / settings.samples
     mean = float(np.mean(excess))
     doubt = 2 * float(np.std(excess, ddof=1)) / len(excess) ** 0.5 if len(excess) > 1 else float("inf")
     range_of = f"give or take {doubt:.1%} over seeds" if len(excess) > 1 else "which one seed gives no range for"
-    by_width = ", ".join(
-        f"{width}: {np.mean(each):+.1%}"
-        for width in settings.widths
-        for each in [[e for rule in rules for e in excess_errors(rows, activation, rule, width)]]
-        if each
-    )
+    by_width = ", ".join(f"{width}: {np.mean(each):+.1%}" for width, each in costs.items() if each)
+    backprop = _costs(rows, activation, ["backprop"], widest)
+    beside = f"; backprop's cost is {np.mean(backprop):+.1%}" if backprop else ""
     found = (
         f"fitting {flipped:.0%} of flipped labels costs {mean:+.1%} of held-out error at width {widest} (by width: "
-        f"{by_width}), {range_of}; criterion: less than half of what was flipped"
+        f"{by_width}), {range_of}{beside}; criterion: less than half of what was flipped"
     )
     if mean + doubt < flipped / 2:
         return Finding(claim, reported, found, AGREES)
@@ -182,7 +184,7 @@ def _benign(rows: Sequence[Row], settings: Settings, activation: str) -> Finding
 
 def _limit(rows: Sequence[Row]) -> Finding:
     claim = "linear networks under FA end at the minimum-norm interpolant (paper, its first version; minimum-norm)"
-    reported = "that over-parameterised two-layer linear networks do; its experiments on it are not known here"
+    reported = "over-parameterised two-layer linear networks do; experiments on it are not known here"
     fitted = [row for row in rows if row["activation"] == "linear" and row["interpolates"]]
     if not fitted:
         return Finding(claim, reported, "no linear run interpolates", UNDECIDED)

@@ -49,10 +49,10 @@ def arrays(images: Images, classes: int) -> Arrays:
     if not 2 <= classes <= known:
         raise ValueError(f"classes must lie in [2, {known}] for {images.train.name}, got {classes}")
     (pixels, labels), (pixels_test, labels_test) = (_of_classes(each, classes) for each in images)
+    if np.all(pixels == pixels[0]):
+        raise ValueError(f"{images.train.name}: all training images are equal, so there is nothing to learn from")
     mean = np.mean(pixels, axis=0)
     scale = float(np.sqrt(np.mean((pixels - mean) ** 2)))
-    if scale == 0:
-        raise ValueError(f"{images.train.name}: all training images are equal, so there is nothing to learn from")
     return Arrays(_features(pixels, mean, scale), labels, _features(pixels_test, mean, scale), labels_test)
 
 

@@ -48,9 +48,11 @@ def plot_against(
         The same Axes, with one container of error bars for each line.
     """
     groups: dict[Any, dict[float, list[float]]] = {}
+    seeds = set()
     for row in rows:
         if row.get(y) is not None:
             groups.setdefault(row[by], {}).setdefault(row[x], []).append(row[y])
+            seeds.add(row["seed"])
     for number, (name, points) in enumerate(groups.items()):
         at = sorted(points)
         means = np.asarray([np.mean(points[each]) for each in at])
@@ -68,7 +70,7 @@ def plot_against(
             elinewidth=0.7,
             capsize=1.5,
         )
-    ax.set_title(title)
+    ax.set_title(f"{title}\nmean and range over {len(seeds)} seeds" if len(seeds) > 1 else f"{title}, one seed")
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
     return ax
@@ -136,7 +138,7 @@ def plot_accuracy_against_alignment(rows: Sequence[Row], ax: Axes) -> Axes:
     ax.set_title(f"Accuracy against alignment, {most} classes")
     ax.set_xlabel("cosine of F and G, mean over training")
     ax.set_ylabel("held-out accuracy")
-    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     if known:
         legend_on_top(ax)
     return ax
@@ -168,13 +170,13 @@ def plot_widths(rows: Sequence[Row], activation: str, ax: Axes) -> Axes:
     if noisy_last:
         ax.set_xscale("log")
         _ticks_at(ax, sorted({row["width"] for row in noisy_last}))
-        ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+        ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         legend_on_top(ax)
     return ax
 
 
 def _labels(row: Row) -> str:
-    return "noisy labels" if row["noise"] > 0 else "clean labels"
+    return "noisy" if row["noise"] > 0 else "clean"
 
 
 def _ticks_at(ax: Axes, values: Sequence[float]) -> None:
