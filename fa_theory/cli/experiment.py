@@ -97,7 +97,7 @@ def experiment(
     given: dict[str, Any] = {
         "classes": _whole_numbers("--classes", classes),
         "seeds": seeds,
-        "rules": tuple(rules.split(",")) if rules is not None else None,
+        "rules": tuple(dict.fromkeys(rules.split(","))) if rules is not None else None,
         "widths": _whole_numbers("--widths", widths),
         "step_sizes": _numbers("--step-sizes", step_sizes),
         "steps": steps,
@@ -131,17 +131,17 @@ def experiment(
                 advance(finished, of)
 
             outcome = run_experiment(chosen, settings, images, folder, progress)
+        write_outcome(outcome, folder, command)
+        for stem, draw in experiment_figures(name, outcome.rows).items():
+            for ending, content in zip(("svg", "png"), picture(draw), strict=True):
+                with replacing(folder / f"{stem}.{ending}") as stream:
+                    stream.write(content)
     except KeyboardInterrupt:
         print(
             f"interrupted: {done[0]} of {done[1]} cells are finished and kept in {folder}; the same command goes on",
             file=sys.stderr,
         )
         raise typer.Exit(INTERRUPTED) from None
-    write_outcome(outcome, folder, command)
-    for stem, draw in experiment_figures(name, outcome.rows).items():
-        for ending, content in zip(("svg", "png"), picture(draw), strict=True):
-            with replacing(folder / f"{stem}.{ending}") as stream:
-                stream.write(content)
     show([_sheet(outcome.findings, form)], document(outcome, command), form, json_file)
     kept = f", {outcome.kept} cells kept from before" if outcome.kept else ""
     say(form, f"{chosen.title}, {images.train.name}: table, figures and JSON in {folder}{kept}")

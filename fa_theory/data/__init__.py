@@ -10,6 +10,8 @@ Nothing is transformed silently: whatever is done between the file and the array
 `Dataset.transforms`.
 """
 
+from collections.abc import Callable
+
 from fa_theory.data.cifar100 import load_cifar100
 from fa_theory.data.dataset import Dataset, make_dataset
 from fa_theory.data.images import ImageSet, load_digits
@@ -17,7 +19,7 @@ from fa_theory.data.mnist import load_mnist
 from fa_theory.data.table import Table, load_iris, read_csv
 from fa_theory.data.tiny_imagenet import load_tiny_imagenet
 
-IMAGES = {
+IMAGES: dict[str, Callable[..., ImageSet]] = {
     "digits": load_digits,
     "mnist": load_mnist,
     "cifar100": load_cifar100,

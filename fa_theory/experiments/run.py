@@ -49,8 +49,7 @@ def load_images(name: str, path: str | PathLike[str] | None, settings: Settings)
     """Read as much of a data set, by its name in `fa_theory.data.IMAGES`, as the settings need."""
     load = IMAGES[name]
     return Images._make(
-        load(path, split, classes=max(settings.classes), per_class=settings.per_class)  # type: ignore[operator]
-        for split in ("train", "test")
+        load(path, split, classes=max(settings.classes), per_class=settings.per_class) for split in ("train", "test")
     )
 
 

@@ -8,8 +8,8 @@ import sys
 import pytest
 from image_files import write_mnist
 
-from fa_theory.cli import main
-from fa_theory.experiments import conservation
+from fa_theory.cli import experiment, main
+from fa_theory.experiments import EXPERIMENTS, conservation
 
 TINY = ["--classes", "2", "--seeds", "1", "--widths", "3", "--per-class", "4"]
 
@@ -55,6 +55,10 @@ def test_table_figures_and_json_are_written(name, options, figures, tmp_path, ca
     assert written == json.loads(file.read_text())
     table = list(csv.DictReader(io.StringIO((out / "table.csv").read_text(), newline="")))
     assert len(table) == len(written["rows"]) > 0
+
+
+def test_the_names_completed_are_the_experiments():
+    assert tuple(EXPERIMENTS) == experiment._NAMES
 
 
 def test_digits_are_the_default_and_csv_holds_the_findings(tmp_path, capsys, monkeypatch):
