@@ -123,6 +123,8 @@ def plot_classes(rows: Sequence[Row], y: str, ax: Axes, *, title: str, ylabel: s
     classes = sorted({row["classes"] for row in rows})
     ax.xaxis.set_major_locator(FixedLocator(classes))
     if ax.get_legend_handles_labels()[0]:
+        # the room for the legend has no ticks, as neither accuracies nor cosines exceed 1
+        ax.yaxis.set_major_locator(FixedLocator([tick for tick in ax.get_yticks() if tick < 1 + 1e-9]))
         legend_on_top(ax)
     return ax
 

@@ -80,7 +80,7 @@ def test_the_step_size_with_the_lowest_training_loss_is_kept():
     assert one[1e31]["outcome"] == "diverged"
     assert "test_accuracy" not in one[1e31]
     (best,) = run(rules=("fa",), classes=(3,), step_sizes=(0.01, 1e31, 0.1))
-    assert best == min((one[0.01], one[0.1]), key=lambda row: row["loss_end"])
+    assert best == min((one[0.01], one[0.1]), key=lambda row: row["loss_mean"])
 
 
 def test_rank_correlation_is_spearmans():
@@ -133,6 +133,15 @@ def test_findings_follow_the_table():
     assert verdicts(table(lambda n, rule, c: 0.9 if rule == "backprop" else 0.1 * n - 0.05 * c)) == ["disagrees"] * 3
     rng = np.random.default_rng(5)
     assert verdicts(table(lambda *_: rng.random())) == ["undecided"] * 3
+
+
+def test_runs_without_a_cosine_are_left_out_and_told():
+    rows = table(lambda *_: 0.5)
+    rows[-1]["cosine_update"] = None
+    first, second, third = ALIGNMENT.findings(rows, dataclasses.replace(SETTINGS, classes=(2, 3, 4)))
+    assert "backprop left out, runs without a cosine left out (1) " in first.found
+    assert "without a cosine" not in second.found
+    assert third.verdict == "undecided"
 
 
 def test_backprop_does_not_count_for_alignment():

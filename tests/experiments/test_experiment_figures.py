@@ -79,6 +79,7 @@ def test_measures_are_drawn_against_classes():
     ax = plot_classes(rows, "test_accuracy", axes(), title="A", ylabel="accuracy")
     np.testing.assert_allclose(lines(ax)["fa"][1], [0.88, 0.87])
     assert ax.get_xticks().tolist() == [2, 3, 4]
+    assert ax.get_yticks().max() < 1 + 1e-9  # above is the legend's room
     assert plot_classes(rows[-1:], "test_accuracy", axes(), title="A", ylabel="").get_legend() is None
 
 
