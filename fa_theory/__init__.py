@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fa_theory import bounds, laws
-    from fa_theory.dynamics import Trajectory, simulate
+    from fa_theory.dynamics import Trajectory, ensemble, simulate
     from fa_theory.falsification import Search, falsify
     from fa_theory.model import Network, Problem, initialise
     from fa_theory.statements import cite
@@ -30,6 +30,7 @@ __all__ = [
     "__version__",
     "bounds",
     "cite",
+    "ensemble",
     "falsify",
     "initialise",
     "laws",
@@ -42,6 +43,7 @@ _HOMES = {
     "Problem": "model",
     "initialise": "model",
     "Trajectory": "dynamics",
+    "ensemble": "dynamics",
     "simulate": "dynamics",
     "Search": "falsification",
     "falsify": "falsification",

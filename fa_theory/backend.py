@@ -66,6 +66,15 @@ def number_like(number: Any, array: Array) -> Any:
     return (Fraction if issubclass(kind, int) else kind)(numerator, denominator)
 
 
+def nearest_float(number: Any) -> float:
+    """Return the float64 nearest to a float or an exact rational; infinity where it is too large."""
+    try:
+        # Python divides integers with one rounding; fmpq itself converts to float only in newer python-flint
+        return int(number.p) / int(number.q) if type(number).__name__ == "fmpq" else float(number)
+    except OverflowError:
+        return float("inf") if number > 0 else -float("inf")
+
+
 def floating(name: str, array: Any, ndim: int | tuple[int, ...], like: Array | None = None) -> Array:
     """Validate an array at the door and return it as floating point (or exact) with the given rank.
 

@@ -133,6 +133,13 @@ def verify(
 def simulate_command(
     *,
     options: InstanceOptions,
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write recorded points of gd or sgd to this folder as the run goes; a stopped run goes on from there.",
+            rich_help_panel="Output",
+        ),
+    ] = None,
     form: TableFormat = Format.RICH,
     json_file: JsonFile = None,
     save_state_file: SaveState = None,
@@ -146,9 +153,8 @@ def simulate_command(
     if save_state_file is not None:
         save_state(save_state_file, instance.network, instance.problem)
     with _progress((instance,)) as advance:
-        trajectory = simulate(
-            instance.network, instance.problem, progress=lambda part: advance(instance, part), **instance.run
-        )
+        run = instance.run if store is None else instance.run | {"store": store}
+        trajectory = simulate(instance.network, instance.problem, progress=lambda part: advance(instance, part), **run)
     document = {"instance": describe(instance), "trajectory": trajectory_json(trajectory)}
     show([table.trajectory_sheet(trajectory)], document, form, json_file)
 
