@@ -56,7 +56,8 @@ def test_the_law_and_the_identity_are_confirmed_for_every_rule():
     rows = run()
     assert {row["rule"] for row in rows} == {"backprop", "fa", "sign-fa", "adafa:0.5", "dfa"}
     identities = [row for row in rows if row["kind"] == "identity"]
-    assert all(row["replay_gap"] == 0 and row["unequal"] == 0 and row["gap"] <= 1 for row in identities)
+    # ten steps of weights of size one: the simulation may sum in another order than the replay
+    assert all(row["replay_gap"] < 1e-13 and row["unequal"] == 0 and row["gap"] <= 1 for row in identities)
     # three steps in rationals; under DFA the last hidden layer only has the law
     assert {row["rule"]: row["equations"] for row in identities} == dict.fromkeys(SETTINGS.rules, 24) | {"dfa": 12}
     assert verdicts(rows)[0] == verdicts(rows)[2] == "agrees"
