@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import logging
 import time
@@ -37,8 +38,6 @@ def run_on_cluster(tasks: Iterator[Task], *, address: str, what: str, curves: bo
     """
     if importlib.util.find_spec("distributed") is None:
         raise ValueError("a cluster needs Dask: pip install 'fa_theory[distributed]'")
-    import distributed  # noqa: F401 (so that its loggers exist)
-
     with _silent_logs(), _connected(address) as client:
         _check_workers(client, address)
         yield from _Conversation(client, address, {"what": what, "curves": curves}).results(tasks)
@@ -68,11 +67,9 @@ class _Conversation:
 
     def _some_done(self) -> list[Any]:
         """Return futures that are done, after waiting a second at most; make sure that the cluster is still there."""
-        from distributed import wait
-
         try:
             with self._client.as_current():
-                done = list(wait(list(self._sent), timeout=1, return_when="FIRST_COMPLETED").done)
+                done = list(_dask().wait(list(self._sent), timeout=1, return_when="FIRST_COMPLETED").done)
         except TimeoutError:
             done = []
         except CancelledError as error:  # what was sent is forgotten: the scheduler has gone, or someone cleared it
@@ -93,12 +90,10 @@ class _Conversation:
 
     def _settle(self, future: Any) -> list[Finished]:
         """Return what a future brought; if it killed workers, send its instances again one by one."""
-        from distributed import KilledWorker
-
         batch = self._sent.pop(future)
         try:
             return list(future.result())
-        except KilledWorker as killed:
+        except _dask().KilledWorker as killed:
             if len(batch) == 1:
                 return [Finished(batch[0][0], None, f"it killed its workers; out of memory? ({killed})", 0.0)]
             for task in batch:
@@ -106,12 +101,15 @@ class _Conversation:
             return []
 
 
+def _dask() -> Any:
+    """Return Dask's module, of which not all is typed."""
+    return importlib.import_module("distributed")
+
+
 @contextmanager
 def _connected(address: str) -> Iterator[Any]:
-    from distributed import Client
-
     try:
-        client = Client(address, timeout=_CONNECT, set_as_default=False)
+        client = _dask().Client(address, timeout=_CONNECT, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise OSError(f"the cluster at {address} cannot be reached: {error}") from error
     try:
@@ -138,6 +136,7 @@ def _version() -> str:
 @contextmanager
 def _silent_logs() -> Iterator[None]:
     """Keep what Dask logs of lost connections from the terminal, where one clear error says it."""
+    _dask()  # its import makes its loggers
     names = [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]
     levels = {logger: logger.level for logger in map(logging.getLogger, names)}
     for logger in levels:

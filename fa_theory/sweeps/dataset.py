@@ -99,9 +99,7 @@ class Sweep:
         if not len(having):
             return Summary(statement, gravest, None, None, detail)
         place = int(having[np.argmin(margins[having])])
-        return Summary(
-            statement, gravest, None, float(margins[place]), f"{detail}; smallest margin: instance {place}"
-        )
+        return Summary(statement, gravest, None, float(margins[place]), f"{detail}; smallest margin: instance {place}")
 
 
 def _judges(name: str) -> bool:
@@ -126,7 +124,9 @@ def write_dataset(folder: Path, plan: Plan, entries: tuple[str, ...]) -> Sweep:
             listed = [vars(each) for each in failures]
             stream.write(json.dumps({"failures": listed}, indent=1).encode())
         with replacing(folder / RESULTS) as stream:
-            np.savez(stream, allow_pickle=False, **columns)  # dates every member 1980, so that equal columns are equal files
+            np.savez(
+                stream, allow_pickle=False, **columns
+            )  # dates every member 1980, so that equal columns are equal files
     return Sweep(folder, columns, failures)
 
 
@@ -139,7 +139,7 @@ def _naming_space(folder: Path) -> Iterator[None]:
 
 
 def _failures(folder: Path, plan: Plan) -> tuple[Failure, ...]:
-    found = {number: error for number, error in Journal(folder / FAILED)}
+    found: dict[int, str] = dict(map(tuple, Journal(folder / FAILED)))
     return tuple(Failure(number, plan.options(number), found[number]) for number in sorted(found))
 
 

@@ -36,8 +36,9 @@ class Journal:
             return
         with self.path.open("rb") as lines:
             for line in lines:
-                if line[8:9] == b" " and line.endswith(b"\n") and line[:8] == _checksum(line[9:-1]):
-                    yield json.loads(line[9:])
+                content = line[9:].rstrip(b"\n")
+                if line[8:9] == b" " and line[:8] == _checksum(content):
+                    yield json.loads(content)
 
     @contextmanager
     def appending(self) -> Iterator[Appender]:
@@ -109,8 +110,8 @@ def claimed(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ValueError(
-                f"{folder} is being written by another sweep: process {process} on {host}; wait for it, or give another "
-                "folder"
+                f"{folder} is being written by another sweep: process {process} on {host}; wait for it, or give "
+                "another folder"
             ) from None
         here = socket.gethostname()
         if host not in ("", here):

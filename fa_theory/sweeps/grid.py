@@ -16,9 +16,8 @@ import numpy as np
 
 from fa_theory.choices import not_among
 from fa_theory.dynamics import METHODS
-from fa_theory.model import INITIALISATIONS, LOSSES
+from fa_theory.model import INITIALISATIONS, LOSSES, initialise
 from fa_theory.model import activation as activation_named
-from fa_theory.model import initialise
 from fa_theory.verification import USED_BY
 
 LARGEST = 10_000_000
@@ -111,7 +110,8 @@ def read_axis(name: str, given: Any) -> Axis:
             raise ValueError(f"{name} takes no range, as it is no number: give a list of values")
         return _read_range(name, kind, given)
     if isinstance(given, range):
-        _check(name, kind, min(given, default=0))
+        if given:
+            _check(name, kind, min(given[0], given[-1]))  # min(given) would go through all of them
         return given
     if isinstance(given, str):
         parts: Sequence[Any] = given.split(",")
@@ -122,7 +122,7 @@ def read_axis(name: str, given: Any) -> Axis:
             _limit(sum(map(len, spans)), name)
             parts = [value for span in spans for value in span]
     else:
-        parts = given if isinstance(given, Sequence | np.ndarray) else [given]
+        parts = list(given) if isinstance(given, Sequence | np.ndarray) else [given]
     values = tuple(_check(name, kind, part) for part in parts)
     for value in values if len({str(value) for value in values}) < len(values) else ():
         if values.count(value) > 1:
@@ -221,7 +221,11 @@ class Plan:
             return axis[int(rng.integers(len(axis)))]
         whole = OPTIONS[name].read is _whole
         if not axis.log:
-            return int(rng.integers(axis.low, axis.high + 1)) if whole else float(rng.uniform(axis.low, axis.high))
+            return (
+                int(rng.integers(int(axis.low), int(axis.high) + 1))
+                if whole
+                else float(rng.uniform(axis.low, axis.high))
+            )
         high = axis.high + 1 if whole else axis.high
         value = min(math.exp(rng.uniform(math.log(axis.low), math.log(high))), axis.high)
         return int(max(value, axis.low)) if whole else max(value, axis.low)
@@ -238,9 +242,9 @@ class Plan:
         axes: dict[str, Any] = {}
         for name, axis in self.axes.items():
             if isinstance(axis, Range):
-                axes[name] = axis._asdict()
+                axes[name] = f"{axis.low!r}..{axis.high!r}{':log' if axis.log else ''}"
             elif isinstance(axis, range):
-                axes[name] = {"from": axis.start, "to": axis.stop, "step": axis.step}
+                axes[name] = f"{axis.start}:{axis.stop}:{axis.step}"
             else:
                 axes[name] = list(axis)
         sample = None if self.draws is None else {"instances": self.draws}
@@ -248,7 +252,12 @@ class Plan:
 
 
 def make_plan(
-    grid: Mapping[str, Any], *, sample: int | None = None, sample_seed: int = 0, what: str = "verify", curves: bool = False
+    grid: Mapping[str, Any],
+    *,
+    sample: int | None = None,
+    sample_seed: int = 0,
+    what: str = "verify",
+    curves: bool = False,
 ) -> Plan:
     """Read and check a grid; see `fa_theory.sweep` for the arguments.
 
@@ -282,11 +291,12 @@ def make_plan(
 def _check_together(axes: dict[str, Axis]) -> None:
     given = axes.get("method", ("flow",))
     for name in USED_BY.keys() & axes.keys():
-        users = [method for method in given if method in USED_BY[name]]  # type: ignore[union-attr]
+        users = [method for method in given if method in USED_BY[name]]
         several = isinstance(axes[name], Range) or len(axes[name]) > 1
         if not users or (several and len(users) < len(given)):
-            why = "has several values, which" if users else ""
-            raise ValueError(f"{name} {why} only {' or '.join(USED_BY[name])} can take, got {', '.join(given)}")  # type: ignore[arg-type]
+            why = "has several values, which" if users else "is an option that"
+            methods = ", ".join(map(str, given))
+            raise ValueError(f"{name} {why} only {' or '.join(USED_BY[name])} can take, got method {methods}")
     if "state" in axes:
         for name in _WITH_DATA:
             if name in axes:

@@ -18,16 +18,9 @@ from typing import Any
 from fa_theory.sweeps.instances import Finished, Task
 from fa_theory.sweeps.worker import READY
 
-ONE_THREAD = {
-    name: "1"
-    for name in (
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "BLIS_NUM_THREADS",
-        "VECLIB_MAXIMUM_THREADS",
-    )
-}
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+ONE_THREAD = dict.fromkeys(_THREADS, "1")
 """Read by linear-algebra libraries when NumPy is loaded, so set before a worker starts: processes times threads would
 otherwise exceed the processors, and results could differ in their last digits with the number of threads."""
 

@@ -14,7 +14,7 @@ import numpy as np
 from fa_theory.sweeps.dataset import Sweep, write_dataset
 from fa_theory.sweeps.folder import FAILED, FINISHED, Journal, claimed, settle_manifest
 from fa_theory.sweeps.grid import Plan, make_plan
-from fa_theory.sweeps.instances import Finished, Task, columns, make_instance
+from fa_theory.sweeps.instances import Finished, columns, make_instance
 from fa_theory.sweeps.local import run_local
 
 _FILES = ("data", "state")
@@ -45,9 +45,9 @@ def sweep(
     grid : mapping of str to values
         Options of an instance as on the command line (``rule``, ``width``, ``seed``, ``method``, ``time``, ...; with
         underscores), each with one value, a sequence of values or a text such as ``"4,8"``, ``"0:100"`` (whole numbers,
-        end excluded) or ``"0.01..1:log"`` (a `fa_theory.sweeps.Range`, for samples). The instances are all combinations;
-        the last option varies fastest, and the seed after all others. Options that a method does not take are left
-        out for it.
+        end excluded) or ``"0.01..1:log"`` (a `fa_theory.sweeps.Range`, for samples). The instances are all
+        combinations; the last option varies fastest, and the seed after all others. Options that a method does not
+        take are left out for it.
     out : path
         The folder of the sweep: made if need be. If it holds the same sweep already, finished instances are not run
         again. It holds ``manifest.json``, the journals ``finished.jsonl`` and ``failed.jsonl``, and at the end
@@ -139,7 +139,9 @@ def _record(
                 if progress is not None:
                     progress(done, count)
     except OSError as error:
-        kept = f"{done:,} of {count:,} instances are done and kept in {folder}; the same sweep, run again, goes on there"
+        kept = (
+            f"{done:,} of {count:,} instances are done and kept in {folder}; the same sweep, run again, goes on there"
+        )
         raise InterruptedSweepError(f"{error.strerror or error}; {kept}") from error
     finally:
         results.close()  # type: ignore[attr-defined]
@@ -147,7 +149,7 @@ def _record(
 
 def _digests(plan: Plan) -> dict[str, str]:
     """Return the checksum of every file that instances read, so that a sweep does not go on with other data."""
-    paths = [path for name in _FILES for path in plan.axes.get(name, ())]
+    paths = [str(path) for name in _FILES for path in plan.axes.get(name, ())]
     return {path: hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths}
 
 
