@@ -19,6 +19,10 @@ PATIENCE = 10.0
 """Seconds for which a cluster may be without scheduler or workers before it is given up."""
 
 _CONNECT = "10s"
+
+_BATCH = 3.0
+"""Seconds of work in a batch: a scheduler hands out about a thousand a second, and should serve thousands of workers."""
+
 _AHEAD = 2
 """Batches on their way for each thread of a worker, so that none waits for the next."""
 
@@ -50,7 +54,7 @@ class _Conversation:
         self._last_worker = time.monotonic()
 
     def results(self, tasks: Iterator[Task]) -> Iterator[Finished]:
-        pace = Pace(tasks, seconds=1.0)
+        pace = Pace(tasks, seconds=_BATCH)
         threads = sum(self._client.nthreads().values())
         while True:
             while len(self._sent) < _AHEAD * threads and (batch := pace.next_batch()):
@@ -93,9 +97,9 @@ class _Conversation:
         batch = self._sent.pop(future)
         try:
             return list(future.result())
-        except _dask().KilledWorker as killed:
+        except _dask().KilledWorker:
             if len(batch) == 1:
-                return [Finished(batch[0][0], None, f"it killed its workers; out of memory? ({killed})", 0.0)]
+                return [Finished(batch[0][0], None, "it killed its workers; out of memory?", 0.0)]
             for task in batch:
                 self._send([task])
             return []

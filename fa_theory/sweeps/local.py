@@ -27,7 +27,7 @@ otherwise exceed the processors, and results could differ in their last digits w
 WORKER = (sys.executable, "-m", "fa_theory.sweeps.worker")
 
 _TRIES = 2
-_LARGEST_BATCH = 256
+_LARGEST_BATCH = 1000
 
 
 class Pace:
