@@ -21,7 +21,7 @@ PATIENCE = 10.0
 _CONNECT = "10s"
 
 _BATCH = 3.0
-"""Seconds of work in a batch: a scheduler hands out about a thousand a second, and should serve thousands of workers."""
+"""Seconds of work in a batch: a scheduler hands out about a thousand a second, to thousands of workers."""
 
 _AHEAD = 2
 """Batches on their way for each thread of a worker, so that none waits for the next."""
