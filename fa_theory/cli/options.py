@@ -101,10 +101,10 @@ class InstanceOptions(NamedTuple):
     ] = None
     time: Annotated[float | None, typer.Option(help="End of the flow (default 10)", rich_help_panel=_RUN)] = None
     steps: Annotated[
-        int | None, typer.Option(help="Steps of gd, sgd and midpoint (default 1000)", rich_help_panel=_RUN)
+        int | None, typer.Option(help="Steps of every method but flow (default 1000)", rich_help_panel=_RUN)
     ] = None
     step_size: Annotated[
-        float | None, typer.Option(help="Step size of gd, sgd and midpoint (default 0.01)", rich_help_panel=_RUN)
+        float | None, typer.Option(help="Step size of every method but flow (default 0.01)", rich_help_panel=_RUN)
     ] = None
     batch_size: Annotated[
         int | None, typer.Option(help="Samples in a minibatch of sgd (default a tenth)", rich_help_panel=_RUN)

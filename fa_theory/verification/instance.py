@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from fa_theory.data import Table, draw_table, load_iris, make_dataset, read_csv
+from fa_theory.dynamics import METHODS
 from fa_theory.model import RULES, Network, Problem, feedback_rules, initialise, load_state
 
 USED_BY = {
     "time": ("flow",),
     "accuracy": ("flow",),
-    "steps": ("gd", "sgd", "midpoint"),
-    "step_size": ("gd", "sgd", "midpoint"),
+    "steps": METHODS[1:],
+    "step_size": METHODS[1:],
     "batch_size": ("sgd",),
 }
 """The options of a run that only some methods take."""
