@@ -22,6 +22,7 @@ from fa_theory.cli.falsify import falsify
 from fa_theory.cli.options import InstanceOptions, make_instance, with_instance_options
 from fa_theory.cli.output import Format, JsonFile, TableFormat, check_writable, say, show
 from fa_theory.cli.prove import prove
+from fa_theory.cli.sweep import sweep
 from fa_theory.dynamics import check_fit, decay_rates, recorded_steps, recorded_times, simulate
 from fa_theory.ledger import proof_evidence
 from fa_theory.model import BACKENDS, backend_namespace, save_state
@@ -221,6 +222,7 @@ def theorems(*, form: TableFormat = Format.RICH, json_file: JsonFile = None) -> 
 app.command()(prove)
 app.command()(falsify)
 app.command()(check)
+app.command()(sweep)
 app.command(name="discover")(discover_command)
 
 

@@ -11,6 +11,7 @@ Nothing is transformed silently: whatever is done between the file and the array
 """
 
 from fa_theory.data.dataset import Dataset, make_dataset
+from fa_theory.data.synthetic import draw_table
 from fa_theory.data.table import Table, load_iris, read_csv
 
-__all__ = ["Dataset", "Table", "load_iris", "make_dataset", "read_csv"]
+__all__ = ["Dataset", "Table", "draw_table", "load_iris", "make_dataset", "read_csv"]
