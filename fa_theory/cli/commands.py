@@ -18,6 +18,7 @@ from fa_theory import __version__
 from fa_theory.bounds import all_bounds, sharpest, sharpest_first
 from fa_theory.cli.check import check
 from fa_theory.cli.discover import discover_command
+from fa_theory.cli.experiment import experiment
 from fa_theory.cli.falsify import falsify
 from fa_theory.cli.options import InstanceOptions, make_instance, with_instance_options
 from fa_theory.cli.output import Format, JsonFile, TableFormat, check_writable, say, show
@@ -221,6 +222,7 @@ def theorems(*, form: TableFormat = Format.RICH, json_file: JsonFile = None) -> 
 
 app.command()(prove)
 app.command()(falsify)
+app.command()(experiment)
 app.command()(check)
 app.command()(sweep)
 app.command(name="discover")(discover_command)
