@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from fa_theory import bounds, laws
     from fa_theory.dynamics import Trajectory, ensemble, simulate
     from fa_theory.falsification import Search, falsify
-    from fa_theory.model import Network, Problem, initialise
+    from fa_theory.model import Network, Problem, initialise, to_backend
     from fa_theory.statements import cite
+    from fa_theory.sweeps import Sweep, sweep
     from fa_theory.verification import Report, verify
 
 __version__ = version("fa_theory")
@@ -26,6 +27,7 @@ __all__ = [
     "Problem",
     "Report",
     "Search",
+    "Sweep",
     "Trajectory",
     "__version__",
     "bounds",
@@ -35,6 +37,8 @@ __all__ = [
     "initialise",
     "laws",
     "simulate",
+    "sweep",
+    "to_backend",
     "verify",
 ]
 
@@ -42,11 +46,14 @@ _HOMES = {
     "Network": "model",
     "Problem": "model",
     "initialise": "model",
+    "to_backend": "model",
     "Trajectory": "dynamics",
     "ensemble": "dynamics",
     "simulate": "dynamics",
     "Search": "falsification",
     "falsify": "falsification",
+    "Sweep": "sweeps",
+    "sweep": "sweeps",
     "Report": "verification",
     "verify": "verification",
     "cite": "statements",

@@ -1,7 +1,9 @@
 """What the README shows works when it is typed."""
 
 import re
+import runpy
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,11 +15,45 @@ README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_python_example_runs(capsys):
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    code, *_ = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     exec(code, {})
     printed = capsys.readouterr().out
     assert "verdict='holds'" in printed
     assert "2306.01870" in printed
+
+
+def own_rule():
+    """Return the example's files: the rule and its tests."""
+    return {
+        name: re.search(rf"```python\n(# {name}\n.*?)```", README, re.DOTALL)[1]
+        for name in ("my_rule.py", "test_my_rule.py")
+    }
+
+
+def test_the_example_of_a_rule_of_ones_own_passes(tmp_path, monkeypatch):
+    for name, code in own_rule().items():
+        assert sum(map(bool, code.splitlines())) <= 14
+        (tmp_path / name).write_text(code.replace("max_examples=25", "max_examples=4"))
+    monkeypatch.syspath_prepend(tmp_path)
+    tests = runpy.run_path(str(tmp_path / "test_my_rule.py"))
+    sys.modules.pop("my_rule")
+    found = [test for name, test in tests.items() if name.startswith("test_")]
+    assert len(found) == 2
+    for test in found:
+        test()
+
+
+def test_the_failure_that_is_shown_is_the_one_that_is_met():
+    code = own_rule()["my_rule.py"]
+    wrong, right = {}, {}
+    exec(code.replace("(e @ B.T) * gate", "e @ B.T"), wrong)
+    exec(code, right)
+    shown = re.search(r"```text\n(my_rule .*?)\n```", README, re.DOTALL)[1]
+    pasted = shown.partition("NumPy code:\n")[2]
+    exec(pasted, right)  # the right rule passes there
+    with pytest.raises(AssertionError) as caught:
+        exec(pasted, wrong)
+    assert str(caught.value) == shown
 
 
 def test_the_table_lists_every_statement_with_its_source():

@@ -16,6 +16,7 @@ from fa_theory.data.cifar100 import load_cifar100
 from fa_theory.data.dataset import Dataset, make_dataset
 from fa_theory.data.images import ImageSet, load_digits
 from fa_theory.data.mnist import load_mnist
+from fa_theory.data.synthetic import draw_table
 from fa_theory.data.table import Table, load_iris, read_csv
 from fa_theory.data.tiny_imagenet import load_tiny_imagenet
 
@@ -32,6 +33,7 @@ __all__ = [
     "Dataset",
     "ImageSet",
     "Table",
+    "draw_table",
     "load_cifar100",
     "load_digits",
     "load_iris",

@@ -19,7 +19,7 @@ from fa_theory.dynamics.integrate import Progress
 from fa_theory.dynamics.passes import forward, loss_of
 from fa_theory.dynamics.projection import projected_step
 from fa_theory.dynamics.trajectory import Trajectory
-from fa_theory.model import Network, Problem
+from fa_theory.model import Network, Problem, to_backend
 
 METHODS = ("flow", "gd", "sgd", "midpoint", "gauss", "projection")
 GAUSS_METHODS = ("midpoint", "gauss")
@@ -44,6 +44,7 @@ def simulate(
     max_bits: int = MAX_BITS,
     store: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
+    backend: str | None = None,
 ) -> Trajectory:
     """Run a learning rule from a network on a problem.
 
@@ -77,15 +78,22 @@ def simulate(
         format of `fa_theory.dynamics.storage`. A run that was stopped goes on from there, bit for bit.
     progress : callable, optional
         Called with the finished fraction of the present run.
+    backend : {"numpy", "cupy"}, optional
+        Move network and problem there first (`fa_theory.to_backend`); the states of the trajectory stay there. Without
+        it the run is made in the library and on the device of the arrays that were given. gd and sgd wait for a device
+        at recorded points only; the flow and the midpoint rule at every step.
 
     Raises
     ------
     ValueError
-        If an argument is out of range, network and problem do not fit each other, or weights and X are exact
-        rationals and the method is neither gd nor sgd, the step size or slope is a float, or there is weight decay.
+        If an argument is out of range, the backend does not work here, network and problem do not fit each other, or
+        weights and X are exact rationals and the method is neither gd nor sgd, the step size or slope is a float, or
+        there is weight decay.
     """
     if method not in METHODS:
         raise not_among("method", method, METHODS)
+    if backend is not None:
+        network, problem = to_backend(network, problem, backend)
     check_fit(network, problem)
     if is_exact(problem.X):
         check_exact(network, method, step_size, decay_rates(weight_decay, network.depth))

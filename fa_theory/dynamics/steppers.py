@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fa_theory.backend import Array, is_exact, namespace, nearest_float, number_like, to_numpy
+from fa_theory.backend import Array, from_numpy, is_exact, namespace, nearest_float, number_like, to_numpy
 from fa_theory.dynamics.decay import decayed
 from fa_theory.dynamics.engine import Engine, has_engine
 from fa_theory.dynamics.exact import MAX_BITS, check_size
@@ -72,18 +72,15 @@ def stepper(
     return PlainStepper(networks[0], problems[0], step_sizes[0], rates, batch_size, seeds[0], max_bits, skip)
 
 
-def minibatches(n_samples: int, batch_size: int, seed: int, skip: int = 0) -> Iterator[Host]:
+def minibatches(n_samples: int, batch_size: int, seed: int, like: Array | None = None) -> Iterator[Array]:
     """Yield index arrays for ever: each epoch is a fresh permutation, cut in batches; a short rest is dropped.
 
-    The first `skip` of them are left out.
+    They lie on the host, or where `like` does: an epoch's permutation is sent there whole.
     """
-    return islice(_all_minibatches(n_samples, batch_size, seed), skip, None)
-
-
-def _all_minibatches(n_samples: int, batch_size: int, seed: int) -> Iterator[Host]:
     rng = np.random.default_rng(seed)
     while True:
         order = rng.permutation(n_samples)
+        order = order if like is None else from_numpy(order, like)
         for start in range(0, n_samples - batch_size + 1, batch_size):
             yield order[start : start + batch_size]
 
@@ -120,7 +117,9 @@ class PlainStepper:
     ) -> None:
         self._max_bits, self._taken = max_bits, 0
         self._network, self._problem, self._step_size, self._rates = network, problem, step_size, rates
-        self._batches = None if batch_size is None else minibatches(problem.n_samples, batch_size, seed, skip)
+        self._batches: Iterator[Array] | None = None
+        if batch_size is not None:
+            self._batches = islice(minibatches(problem.n_samples, batch_size, seed, problem.X), skip, None)
         self._passed: Any = None
         self._scalars: list[Array] = []
         self._noted: list[Array] = []
@@ -135,7 +134,7 @@ class PlainStepper:
         now, problem, passed, labels = self._network, self._problem, self._passed, self._problem.Y
         if self._batches is not None:
             xp = namespace(problem.X)
-            chosen = xp.asarray(next(self._batches))
+            chosen = next(self._batches)
             labels = xp.take(problem.Y, chosen, axis=0)
             passed = forward(now, xp.take(problem.X, chosen, axis=0))
         directions = update_directions(now, passed, problem.loss.derivative(passed.output, labels))
@@ -201,7 +200,9 @@ class EngineStepper:
             # networks that see the same minibatches of the same problem share them
             streams = seeds if len(problems) > 1 or len(set(seeds)) > 1 else seeds[:1]
             self._batch = Engine(self._stack, problems, batch_size, shared=len(streams) == 1)
-            self._batches = [minibatches(problems[0].n_samples, batch_size, seed, skip) for seed in streams]
+            self._batches = [
+                islice(minibatches(problems[0].n_samples, batch_size, seed), skip, None) for seed in streams
+            ]
         output = self._whole.output
         self._outputs = np.empty((max(1, _NOTES // output.nbytes), *output.shape), output.dtype)
         self._n_outputs = 0

@@ -9,6 +9,7 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
+from fa_theory.backend import is_exact
 from fa_theory.model import Activation, FeedbackRule, Network, Problem, feedback_rules, leaky_relu, linear
 from fa_theory.testing.strategies import activations, arrays, entries, feedback_names
 
@@ -47,23 +48,41 @@ def networks(
         layers = draw(st.integers(2, 4)) if depth is None else depth
         widths = draw(st.lists(st.integers(1, 3), min_size=layers + 1, max_size=layers + 1))
     phi = draw(activations(exact=exact)) if activation is None else activation
-    name = draw(feedback_names()) if rule is None else rule
     with_biases = draw(st.booleans()) if biases is None else biases
     elements = entries(exact=exact)
     shapes = list(zip(widths[1:], widths[:-1], strict=True))
     weights = [draw(arrays(shape, elements)) for shape in shapes]
-    rules = draw(_rules(name, weights, elements))
+    rules = draw(feedback(weights, rule=rule))
     return Network(
         weights, phi, rules, [draw(arrays(shape[:1], elements)) for shape in shapes] if with_biases else None
     )
 
 
 @st.composite
-def _rules(
-    draw: st.DrawFn, name: str, weights: list[Any], elements: st.SearchStrategy[Any]
-) -> tuple[FeedbackRule, ...]:
+def feedback(draw: st.DrawFn, weights: Sequence[Any], *, rule: str | None = None) -> tuple[FeedbackRule, ...]:
+    """Draw feedback for these weights: one rule for each hidden layer, all of one kind.
+
+    Parameters
+    ----------
+    draw
+        Supplied by Hypothesis.
+    weights : sequence of arrays
+        W_1, ..., W_L; matrices are drawn in their kind of numbers.
+    rule : str, optional
+        ``fa``, ``sign-fa``, ``adafa:K``, ``backprop`` or ``dfa``, else any of them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hypothesis import find
+    >>> (B,) = find(feedback([np.ones((2, 3)), np.ones((1, 2))], rule="fa"), lambda drawn: True)
+    >>> B.matrix(np.ones((1, 2))).shape
+    (2, 1)
+    """
+    name = draw(feedback_names()) if rule is None else rule
     if name in ("sign-fa", "backprop"):
         return feedback_rules(name, weights, ())
+    elements = entries(exact=is_exact(weights[0]))
     outputs = [len(weights[-1]) if name == "dfa" else len(W) for W in weights[1:]]
     matrices = [draw(arrays((W.shape[1], m), elements)) for W, m in zip(weights[1:], outputs, strict=True)]
     return feedback_rules(name, weights, matrices)
@@ -135,7 +154,9 @@ def instances(
 
 
 @st.composite
-def aligned_instances(draw: st.DrawFn, *, loss: str = "squared", rule: str | None = None) -> tuple[Network, Problem]:
+def aligned_instances(
+    draw: st.DrawFn, *, loss: str = "squared", rule: str | None = None, activation: str | Activation | None = None
+) -> tuple[Network, Problem]:
     """Draw an instance that meets every assumption of exponential-decay or, for the other losses, separable-decay.
 
     Two layers without biases, scalar output, linear or leaky activation, fa, sign-fa or adafa, all C_i < 0; for the
@@ -149,9 +170,18 @@ def aligned_instances(draw: st.DrawFn, *, loss: str = "squared", rule: str | Non
         ``"squared"``, ``"logistic"`` or ``"exponential"``.
     rule : str, optional
         ``fa``, ``sign-fa`` or ``adafa:K``, else any of them.
+    activation : str or Activation, optional
+        Linear or a leaky ReLU, else any of them.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> network, problem = find(aligned_instances(rule="fa"), lambda drawn: True)
+    >>> network.widths, network.activation.name
+    ((1, 1, 1), 'linear')
     """
     d = draw(st.integers(1, 3))
-    problem = draw(_independent(d) if loss == "squared" else _separable(d, loss))
+    problem = draw(_independent(d) if loss == "squared" else separable_problems(d, loss))
     name = draw(st.sampled_from(["fa", "sign-fa", "adafa:0.5", "adafa:2"])) if rule is None else rule
     n = draw(st.integers(1, 3))
     W = draw(arrays((n, d)))
@@ -166,7 +196,7 @@ def aligned_instances(draw: st.DrawFn, *, loss: str = "squared", rule: str | Non
         v = 2 * potential / (b + np.sign(b) * np.sqrt(b**2 + 2 * float(kappa or 0) * potential))
     feedback = (b + float(kappa or 0) * v)[:, None]
     weights = [W, v[None, :]]
-    phi = draw(st.sampled_from([linear, leaky_relu(0.2), leaky_relu(0.5)]))
+    phi = draw(st.sampled_from([linear, leaky_relu(0.2), leaky_relu(0.5)])) if activation is None else activation
     return Network(weights, phi, feedback_rules(name, weights, [feedback])), problem
 
 
@@ -179,7 +209,8 @@ def _independent(draw: st.DrawFn, d: int) -> Problem:
 
 
 @st.composite
-def _separable(draw: st.DrawFn, d: int, loss: str) -> Problem:
+def separable_problems(draw: st.DrawFn, d: int, loss: str) -> Problem:
+    """Draw a problem of `d` inputs whose labels are those of a linear map, with a margin that cannot be missed."""
     X = draw(arrays((draw(st.integers(1, 4)), d)))
     heights = X @ draw(arrays((d,), entries(nonzero=True)))
     assume(np.all(abs(heights) >= 1 / 8))

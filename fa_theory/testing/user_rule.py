@@ -1,0 +1,176 @@
+"""A user's own rule, and a user's own quantity, called with arrays of the library that they are written in."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fa_theory.backend import is_exact, machine_epsilon, to_numpy
+from fa_theory.dynamics import forward
+from fa_theory.model import Network, Parameters, Problem
+
+Host = np.ndarray[Any, Any]
+Rule = Callable[..., Any]
+"""``rule(weights, X, e) -> updates``; see `UserRule`."""
+
+_BY_NAME = ("biases", "feedback")
+
+
+class UserRule:
+    """A learning rule as its user writes it: ``rule(weights, X, e) -> updates``.
+
+    Parameters
+    ----------
+    rule : callable
+        Is given W_1, ..., W_L as a list, X, (N, d), and e, (N, m), the derivative of each sample's loss by the output;
+        returns what it adds to each weight in a unit of time (a flow moves along it, a step adds `step_size` times it;
+        gradient descent returns the negative gradient of the mean loss). If it has parameters of these names without
+        a value of their own, it is given by keyword ``feedback``, [M_2, ..., M_L] at the present weights, and
+        ``biases``, [b_1, ..., b_L], or None for a network without; with biases it returns a pair, the updates of the
+        weights and those of the biases. It must not depend on anything else, such as chance.
+    xp : module, optional
+        The library that it is written in: ``numpy`` (the default), ``torch``, ``jax.numpy`` or any other with
+        ``asarray``. Numbers cross the border as the network's, in that library's precision.
+    """
+
+    def __init__(self, rule: Rule, xp: Any = None) -> None:
+        self.rule, self.xp = rule, np if xp is None else xp
+        self.asked = asked_by_name(rule)
+        self.epsilon = 0.0
+
+    @property
+    def name(self) -> str:
+        """What to call the rule in a message that is to be pasted."""
+        return name_of(self.rule, "rule")
+
+    def updates(self, network: Network, X: Host, e: Host) -> Parameters:
+        """Return the updates of weights and biases, as NumPy arrays.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the rule does not return one update of the right shape for every weight and bias, or takes no biases
+            where the network has some.
+        """
+        biased = any(b is not None for b in network.biases)
+        if biased and "biases" not in self.asked:
+            raise ValueError(
+                f"the network has biases, but {self.name} takes none: give it a parameter named biases, or draw "
+                "networks with biases=False"
+            )
+        returned = self.rule(
+            self._given(network.weights), self._one(X), self._one(e), **self._named(network, self.asked)
+        )
+        if biased:
+            if not isinstance(returned, Sequence) or len(returned) != 2:
+                raise ValueError(
+                    f"{self.name} must return a pair, the updates of the weights and those of the biases, got "
+                    f"{_described(returned)}"
+                )
+            weights, biases = returned
+        else:
+            weights, biases = returned, [None] * network.depth
+        return Parameters(
+            self._checked("W", weights, network.weights), tuple(self._checked("b", biases, network.biases))
+        )
+
+    def evaluate(self, quantity: Callable[..., Any], network: Network) -> list[Host]:
+        """Return a user's quantity at the network's state: one NumPy array for each array that it returns."""
+        value = quantity(self._given(network.weights), **self._named(network, asked_by_name(quantity)))
+        parts = value if isinstance(value, list | tuple) else [value]
+        return [_to_host(part) for part in parts]
+
+    def _named(self, network: Network, asked: Sequence[str]) -> dict[str, Any]:
+        biased = any(b is not None for b in network.biases)
+        present = {
+            "biases": self._given(network.biases) if biased else None,
+            "feedback": self._given(network.matrices()),
+        }
+        return {name: present[name] for name in asked}
+
+    def _given(self, arrays: Sequence[Any]) -> list[Any]:
+        return [None if array is None else self._one(array) for array in arrays]
+
+    def _one(self, array: Host) -> Any:
+        copy = np.array(array, order="C")  # whatever the rule does to it in place stays its own affair
+        return copy if self.xp is np else self.xp.asarray(copy)
+
+    def _checked(self, letter: str, returned: Any, like: Sequence[Any]) -> tuple[Any, ...]:
+        what = f"one update for each of {len(like)} {'weights' if letter == 'W' else 'biases'}"
+        if returned is None:
+            raise TypeError(
+                f"{self.name} must return {what}, got None; if it changes its arrays in place, let it return what it "
+                "adds to them"
+            )
+        if not isinstance(returned, Sequence) or len(returned) != len(like):
+            raise ValueError(f"{self.name} must return {what}, got {_described(returned)}")
+        checked: list[Any] = []
+        for layer, (update, of) in enumerate(zip(returned, like, strict=True), start=1):
+            if of is None:
+                checked.append(None)
+                continue
+            host = _to_host(update)
+            if host.shape != of.shape:
+                raise ValueError(f"the update of {letter}{layer} must have shape {of.shape}, got {host.shape}")
+            self.epsilon = max(self.epsilon, _epsilon(update), _epsilon(of))
+            checked.append(host)
+        return tuple(checked)
+
+
+def asked_by_name(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Return which of ``biases`` and ``feedback`` a function takes, those left out that it has a value for already."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # some builtins have none
+        return ()
+    return tuple(
+        name for name in _BY_NAME if name in parameters and parameters[name].default in (inspect.Parameter.empty, None)
+    )
+
+
+def name_of(function: Any, otherwise: str) -> str:
+    """Return a function's name if it can be typed, else another."""
+    name = getattr(function, "__name__", otherwise)
+    return name if name.isidentifier() else otherwise
+
+
+def require_host(network: Network, problem: Problem, *, exact: bool = False) -> None:
+    """Raise TypeError unless network and problem hold NumPy arrays, of floats if not `exact`, and fit each other."""
+    for name, array in (("network", network.weights[0]), ("problem", problem.X)):
+        if not isinstance(array, np.ndarray):
+            raise TypeError(
+                f"{name} must hold NumPy arrays, got {type(array).__name__}; the library that the rule is written in "
+                "is given as xp"
+            )
+        if is_exact(array) and not exact:
+            raise TypeError(f"{name} must hold floats, got exact rationals")
+    if network.widths[0] != problem.X.shape[1] or network.widths[-1] != problem.Y.shape[1]:
+        raise ValueError(
+            f"network must have {problem.X.shape[1]} inputs and {problem.Y.shape[1]} outputs, as problem has, got "
+            f"widths {network.widths}"
+        )
+
+
+def errors_of(network: Network, problem: Problem) -> Host:
+    """Return e, (N, m): the derivative of each sample's loss by the output."""
+    return np.asarray(problem.loss.derivative(forward(network, problem.X).output, problem.Y))
+
+
+def _to_host(array: Any) -> Host:
+    if hasattr(array, "detach"):  # a torch tensor that is part of a graph cannot be read as it is
+        array = array.detach()
+    host = to_numpy(array) if hasattr(array, "dtype") else np.asarray(array)
+    return host if is_exact(host) else np.array(host, dtype=float)
+
+
+def _epsilon(array: Any) -> float:
+    return machine_epsilon(array) if hasattr(array, "dtype") and array.dtype != int else float(np.finfo(float).eps)
+
+
+def _described(returned: Any) -> str:
+    if isinstance(returned, Sequence):
+        return f"{type(returned).__name__} of length {len(returned)}"
+    return type(returned).__name__

@@ -1,0 +1,81 @@
+"""Admissible starts meet what statements assume, files are what they say, and both shrink to what can be read."""
+
+# ruff: noqa: ARG005 - a condition that everything meets
+import numpy as np
+import pytest
+from hypothesis import find, given, settings
+from hypothesis import strategies as st
+
+from fa_theory.bounds import BOUNDS
+from fa_theory.laws import count_laws, feedback_pairs, has_quadratic_laws
+from fa_theory.model import load_state
+from fa_theory.statements import STATEMENTS
+from fa_theory.testing import feedback, starts_for, state_files
+from fa_theory.verification.further_laws import included_kernels
+
+few = settings(max_examples=3, deadline=None)
+CALCULATORS = {calculate.__name__.replace("_", "-"): calculate for calculate in BOUNDS}
+
+
+@pytest.mark.parametrize("statement", CALCULATORS)
+@few
+@given(st.data())
+def test_bounds_apply(statement, data):
+    network, problem = data.draw(starts_for(statement))
+    assert CALCULATORS[statement](network, problem).applicable
+
+
+@pytest.mark.parametrize("statement", sorted(set(STATEMENTS) - set(CALCULATORS)))
+@few
+@given(st.data())
+def test_laws_have_what_they_assume(statement, data):
+    network, _ = data.draw(starts_for(statement))
+    assert network.activation.degree is not None
+    if statement in ("matrix-law", "law-completeness", "dfa-law", "reduced-flow", "minimum-norm"):
+        assert network.activation.is_linear
+    if statement == "law-completeness":
+        assert count_laws(network).complete
+    if statement == "dfa-law":
+        assert included_kernels(feedback_pairs(network)).holds
+    if statement == "midpoint-exactness":
+        assert has_quadratic_laws(network)
+    if statement == "matched-decay":
+        assert all(rule.degree is not None and not rule.direct for rule in network.feedback)
+
+
+@pytest.mark.parametrize("statement", ["multi-output-decay"])
+def test_starts_shrink(statement):
+    network, problem = find(starts_for(statement), lambda drawn: True)
+    assert (network.widths, problem.n_samples) == ((1, 1, 1), 1)
+
+
+def test_an_unknown_statement_is_refused():
+    with pytest.raises(ValueError, match=r"statement must be one of neuron-identity, .* got 'neuron-laws'"):
+        starts_for("neuron-laws")
+
+
+@few
+@given(state_files())
+def test_state_files_hold_what_they_say(tmp_path_factory, file):
+    path = tmp_path_factory.mktemp("state") / "state.npz"
+    path.write_bytes(file.content)
+    state = load_state(path)
+    assert file.broken is None
+    assert np.array_equal(state.X, file.problem.X)
+    assert all(np.array_equal(*pair) for pair in zip(state.weights, file.network.weights, strict=True))
+
+
+@settings(max_examples=40, deadline=None)
+@given(state_files(valid=False))
+def test_broken_state_files_are_refused(tmp_path_factory, file):
+    path = tmp_path_factory.mktemp("state") / "state.npz"
+    path.write_bytes(file.content)
+    with pytest.raises(ValueError, match=r"state\.npz"):
+        load_state(path)
+
+
+@few
+@given(feedback([np.ones((2, 3)), np.ones((1, 2))]))
+def test_feedback_fits(rules):
+    (rule,) = rules
+    assert rule.matrix(np.ones((1, 2))).shape == (2, 1)
