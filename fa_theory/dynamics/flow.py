@@ -10,6 +10,7 @@ from fa_theory.backend import machine_epsilon, to_numpy
 from fa_theory.dynamics.decay import WeightDecay, decay_option, with_decay
 from fa_theory.dynamics.integrate import Integration, Progress
 from fa_theory.dynamics.passes import forward
+from fa_theory.dynamics.series import SeriesIntegration, has_series
 from fa_theory.dynamics.trajectory import Trajectory, recorded_times
 from fa_theory.model import Network, Parameters, Problem
 
@@ -64,12 +65,13 @@ def flow(
     start = forward(network, problem.X).output
     allowed = accuracy * float(problem.loss.mean(start, problem.Y)) + 2 * problem.loss.rounding(start, problem.Y)
     tolerance = min(accuracy, 1e-3)
+    kind = SeriesIntegration if has_series(network, problem) else Integration
     while True:
         # a run that blows up overflows on its way to its outcome
         with np.errstate(over="ignore", invalid="ignore"):
-            loose = Integration(network, problem, tolerance, order=4, decay=decay).run(times, progress)
+            loose = kind(network, problem, tolerance, order=4, decay=decay).run(times, progress)
             tolerance = max(tolerance / _TIGHTENING, finest / 10)
-            tight = Integration(network, problem, tolerance, order=5, decay=decay).run(times, progress)
+            tight = kind(network, problem, tolerance, order=5, decay=decay).run(times, progress)
             kept = min(len(loose.states), len(tight.states))
             losses, error = _losses(network, problem, tight.states[:kept], loose.states[:kept])
         reached = bool(np.all(error <= allowed)) and tight.outcome == loose.outcome
