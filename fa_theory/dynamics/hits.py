@@ -14,6 +14,7 @@ Host = np.ndarray[Any, Any]
 
 _BATCH = 24
 _SHRINKS = 8
+_TINY = 1e-30
 
 
 class Hit(NamedTuple):
@@ -68,9 +69,10 @@ def first_hit(
         hit, end = _first_kink(pattern.expansion, pattern, fresh, end)
         if pattern.sliding:
             c, low, high = pattern.levels()
-            for kind, gap in (("low", c - low), ("high", high - c)):
-                found = _earliest(gap, end if hit is None else hit.time)
-                hit = hit if found is None else Hit(found[1], kind, found[0], 0, found[2])
+            found = _earliest(np.concatenate([c - low, high - c], axis=1), end if hit is None else hit.time)
+            if found is not None:
+                above, row = divmod(found[0], c.shape[1])
+                hit = Hit(found[1], "high" if above else "low", row, 0, found[2])
     if signs is not None:
         values = np.stack([(signs * V).ravel() for V in x.V[: x.order + 1]])
         found = _earliest(values, end if hit is None else hit.time)
@@ -85,35 +87,36 @@ def _first_kink(
 ) -> tuple[Hit | None, float]:
     top = x.order + 1
     W, sides = x.coefficients[:top], pattern.sides
-    lengths = np.sqrt(np.einsum("kid,kid->ki", W[2:], W[2:]))
-    degrees = np.arange(2, top)
+    # |w_k| of each neuron for k = 2, and of all together for those above, which matter less
+    second = x.longest * np.sqrt(np.einsum("id,id->i", W[2], W[2]))[:, None]
+    sizes = [x.longest * float(np.dot(row, row)) ** 0.5 for row in x.S[3:top, : x.n * x.d]]
     for _ in range(_SHRINKS):
         # side * z(t) >= side * (z_0 + z_1 t) - sum_k |w_k| |x| t^k, k >= 2: no root where that is >= 0 at the end
         linear = np.multiply(x.dZ, end, out=x.work)
         linear += x.Z
         linear *= sides
-        near = np.flatnonzero(linear < (x.longest * (end**degrees @ lengths))[:, None])
+        rest = sum(size * end**k for k, size in enumerate(sizes, start=3))
+        near = (linear < second * end**2 + rest).ravel().nonzero()[0]
         if len(near) <= _BATCH:
             break
         start = (sides * x.Z).ravel()[near]
-        times = end * start / np.maximum(start - linear.ravel()[near], 1e-300)
+        times = end * start / np.maximum(start - linear.ravel()[near], _TINY)
         sooner = float(np.partition(times, _BATCH // 4)[_BATCH // 4])
         end = sooner if 0 < sooner < end / 2 else end / 2
     if not len(near):
         return None, end
-    neurons, samples = np.divmod(near, x.N)
+    neurons, samples = near // x.N, near % x.N
     side = sides[neurons, samples]
     values = np.einsum("kcd,cd->kc", W[:, neurons], x.X[samples]) * side
     values[0] = x.Z[neurons, samples] * side
-    still = DEFINITE * np.linalg.norm(W[1, neurons], axis=1) * x.norms[samples]
     hit: Hit | None = None
     columns = values.T.tolist()
-    for index in np.argsort(_estimates(values)).tolist():
+    for index in (values[0] / np.maximum(-values[1], _TINY)).argsort().tolist():
         p = columns[index]
         place = int(neurons[index]), int(samples[index])
         deflated = p
         if place in fresh:  # p = t q or t^2 q
-            if abs(p[1]) <= still[index]:
+            if abs(p[1]) <= DEFINITE * x.norms[place[1]] * float(np.linalg.norm(W[1, place[0]])):
                 p[1] = 0.0
             deflated = p[1 if p[1] else 2 :]
             if not any(deflated):
@@ -124,15 +127,10 @@ def _first_kink(
     return hit, end
 
 
-def _estimates(values: Host) -> Host:
-    """Return roughly when each falls to zero."""
-    return np.asarray(values[0] / np.maximum(-values[1], 1e-300))
-
-
 def _earliest(values: Host, end: float) -> tuple[int, float, float] | None:
     """Return which of the polynomials, (degrees, count), first comes to zero, when and how fast."""
-    powers = end ** np.arange(len(values))
-    near = np.flatnonzero(values[0] + end * values[1] < powers[2:] @ abs(values[2:]))
+    powers = end ** np.arange(2, len(values))
+    near = (values[0] + end * values[1] < powers @ abs(values[2:])).nonzero()[0]
     found: tuple[int, float, float] | None = None
     for index in near.tolist():
         p = values[:, index].tolist()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,10 +19,11 @@ DEFINITE = 1e-7
 
 _FAR = 1e30
 _DEPENDENT = 1e-8
+_PIVOTS = 64
 
 
 class Group(NamedTuple):
-    """Samples whose inputs are parallel: x_j = ratio_j x_first.
+    """Samples whose inputs are parallel: x_j = ratio_j x_first. One neuron has one kink for all of them.
 
     Attributes
     ----------
@@ -33,11 +33,15 @@ class Group(NamedTuple):
         Signs of the ratios.
     ratios : array
         x_j.x_first / |x_first|^2.
+    low, high : array
+        ratio_j theta_ij at fraction 0 and at fraction 1 of the kink.
     """
 
     samples: Host
     orientations: Host
     ratios: Host
+    low: Host
+    high: Host
 
 
 class Pattern:
@@ -51,64 +55,73 @@ class Pattern:
         The samples by direction; those with zero input are in none.
     group_of : list of int
         Each sample's group; -1 for a zero input.
-    sliding : dict
-        {(neuron, group): Kink}.
+    sliding : list of (neuron, group)
+        The sliding kinks, in the order of the expansion's `Slides`.
     """
 
     def __init__(self, network: Network, problem: Problem, expansion: GatedExpansion) -> None:
         self.expansion = expansion
         self.slope = float(network.activation.slope)
-        self.signs: tuple[Host | None, ...] = ()
-        self.decay: tuple[float, ...] = ()
-        self.regime: Regime | None = None
         X = expansion.X
+        norms = np.sum(X.astype(float) ** 2, axis=1)
         self.groups: list[Group] = []
         self.group_of = [-1] * len(X)
-        norms = np.sum(X.astype(float) ** 2, axis=1)
         for kink in kinks_of_inputs(network, forward(network, problem.X)):
-            samples = np.asarray(kink.samples)
-            if norms[samples[0]] > 0:
+            if norms[kink.samples[0]] > 0:
                 for sample in kink.samples:
                     self.group_of[sample] = len(self.groups)
+                samples, orientations = np.asarray(kink.samples), np.asarray(kink.orientations)
                 ratios = X[samples] @ X[samples[0]] / norms[samples[0]]
-                self.groups.append(Group(samples, np.asarray(kink.orientations), ratios))
+                low, high = (ratios * np.where(end, 1.0, self.slope) for end in (orientations < 0, orientations > 0))
+                self.groups.append(Group(samples, orientations, ratios, low, high))
         self.silent = np.flatnonzero(np.asarray(self.group_of) < 0)
+        grid = np.meshgrid(np.arange(expansion.n), self.silent, indexing="ij")
+        self._silent_places = grid[0].ravel(), grid[1].ravel()
+        self._far = self._silent_places
+        self._kinks: dict[tuple[int, int], Kink] = {}
+        self._regime = Regime(self.slope, (), ())
         self.sides = np.ones(expansion.theta.shape, dtype=X.dtype)
-        self.sliding: dict[tuple[int, int], Kink] = {}
-        self.far: tuple[Host, Host] = (np.zeros(0, dtype=int), np.zeros(0, dtype=int))
+        self.sliding: list[tuple[int, int]] = []
 
     def load(self, regime: Regime) -> bool:
-        """Take over a regime; return False, and take nothing, where the slopes of its kinks are not determined."""
-        sliding = {}
+        """Take over a regime; return False where the slopes of its kinks are not determined by independent inputs."""
+        sliding: dict[int, list[int]] = {}
         for kink in regime.sliding:
             group = self.group_of[kink.samples[0]]
             if group < 0 or set(kink.samples) != set(self.groups[group].samples.tolist()):
                 return False
-            sliding[kink.neuron, group] = kink
-        if any(sign is not None and not np.all(sign) for sign in regime.signs):
+            sliding.setdefault(kink.neuron, []).append(group)
+            self._kinks[kink.neuron, group] = kink
+        if any(self._inverse(groups) is None for groups in sliding.values()):
             return False
-        slides = self._slides(sliding)
-        if slides is None and sliding:
-            return False
+        self._regime = regime
         self.sides[...] = regime.sides[0].T
-        self.sliding, self.signs, self.decay = sliding, regime.signs, regime.decay
-        for neuron, group in sliding:
-            self.sides[neuron, self.groups[group].samples] = 1
-        self._follow(slides)
+        self.expansion.theta[...] = np.where(self.sides > 0, 1.0, self.slope)
+        self.sides[:, self.silent], self.expansion.theta[:, self.silent] = 1, 0
+        self.expansion.slide_on(None)
+        self.sliding = []
+        for neuron, groups in sliding.items():
+            for group in groups:
+                samples = self.groups[group].samples
+                self.sides[neuron, samples], self.expansion.theta[neuron, samples] = 1, 0
+        self._slide(sliding)
         return True
 
     def export(self, fractions: Host) -> Regime:
         """Return the regime; `fractions` are those of the sliding kinks."""
         sides = self.sides.T.astype(np.int8)
-        return Regime(self.slope, (sides,), self.signs, tuple(self.sliding.values()), fractions, self.decay)
+        kinks = tuple(self._kinks[place] for place in self.sliding)
+        return Regime(self.slope, (sides,), self._regime.signs, kinks, fractions, self._regime.decay)
 
     def levels(self) -> tuple[Host, Host, Host]:
         """Return coefficients of c of the sliding kinks and of its values at fraction 0 and 1, each (degrees, q)."""
         x = self.expansion
-        slides = x.slides
+        slides, signals = x.slides, x.member_signals[: x.order]
         assert slides is not None
-        signals = np.stack(x.member_signals[: x.order])
-        return x.held[: x.order], signals @ slides.low, signals @ slides.high
+        low, high = signals * slides.low, signals * slides.high
+        if len(slides.starts) < len(slides.low):
+            low, high = (np.add.reduceat(each, slides.starts, axis=1) for each in (low, high))
+        return x.held[: x.order], low, high
 
     def fractions(self, time: float) -> Host:
         """Return the fractions of the sliding kinks, those of their first samples, at a time after the expansion's."""
@@ -118,128 +131,169 @@ class Pattern:
         c, low, high = (powers @ each for each in self.levels())
         width = high - low
         found = np.divide(c - low, width, out=np.full(len(width), 0.5), where=width != 0)
-        signs = np.asarray([kink_sign(kink, self.groups[group]) for (_, group), kink in self.sliding.items()])
+        signs = np.asarray([self._sign(place) for place in self.sliding])
         return np.where(signs > 0, found, 1 - found)
+
+    def _sign(self, place: tuple[int, int]) -> int:
+        """Return +1 where a kink's first sample lies on the same side as its group's first, else -1."""
+        samples, orientations, *_ = self.groups[place[1]]
+        return int(orientations[samples == self._kinks[place].samples[0]][0])
 
     def slopes(self, fractions: Host) -> Host:
         """Return theta, (N, n)."""
-        regime = replace(self.export(fractions), fractions=fractions)
-        return regime.slopes(fractions)[0].astype(self.sides.dtype)
+        return self.export(fractions).slopes(fractions)[0].astype(self.sides.dtype)
 
-    def turn(self, neuron: int, group: int, side: float) -> None:
-        """Put a kink's first sample on a side, the others accordingly."""
-        samples, orientations, _ = self.groups[group]
-        self.sides[neuron, samples] = side * orientations
-        self.expansion.theta[neuron, samples] = np.where(self.sides[neuron, samples] > 0, 1.0, self.slope)
+    def slid_on(self, neuron: int) -> list[int]:
+        """Return the groups that a neuron slides on."""
+        return [group for each, group in self.sliding if each == neuron]
 
-    def slides_with(self, neuron: int, group: int) -> Slides | None:
-        """Return what the slides would be with one more; None where they are not independent."""
-        return self._slides({**self.sliding, (neuron, group): self._kink(neuron, group)})
+    def turn(self, neuron: int, group: int, side: int) -> None:
+        """Put a kink that does not slide on a side: its first sample there, the others accordingly."""
+        samples, orientations, *_ = self.groups[group]
+        for sample, orientation in zip(samples.tolist(), orientations.tolist(), strict=True):
+            self.sides[neuron, sample] = side * orientation
+            self.expansion.theta[neuron, sample] = 1.0 if side * orientation > 0 else self.slope
 
-    def slide(self, neuron: int, group: int, slides: Slides) -> None:
-        """Let a kink slide."""
-        self.sliding[neuron, group] = self._kink(neuron, group)
-        self.sides[neuron, self.groups[group].samples] = 1
-        self._follow(slides)
-
-    def free_square(self, neuron: int, group: int) -> float:
-        """Return |x|^2 of the part of a kink's input that is orthogonal to the inputs the neuron slides on."""
-        X = self.expansion.X
-        x = X[self.groups[group].samples[0]]
-        others = self._inputs_of(neuron)
-        if len(others):
-            x = x - np.linalg.lstsq(others.T, x)[0] @ others
-        return float(x @ x)
-
-    def _inputs_of(self, neuron: int) -> Host:
-        firsts = [self.groups[group].samples[0] for i, group in self.sliding if i == neuron]
-        return self.expansion.X[firsts]
-
-    def stays_between(self, neuron: int, group: int, side: float, mu: Host) -> bool:
-        """Tell whether all c of a neuron lie between their ends once a kink is on a side, or slides (side 0)."""
+    def arrange(self, neuron: int, sides: dict[int, int]) -> None:
+        """Put kinks of a neuron on sides, or let them slide (side 0)."""
         x = self.expansion
-        sliding = [g for i, g in self.sliding if i == neuron] + ([group] if side == 0 else [])
-        theta = x.theta[neuron].copy()
-        samples, orientations, _ = self.groups[group]
-        theta[samples] = np.where(side * orientations > 0, 1.0, self.slope) if side else 0.0
-        inputs = x.X[[self.groups[g].samples[0] for g in sliding]]
-        c = -np.linalg.solve(inputs @ inputs.T, inputs @ ((theta * mu) @ x.X))
-        for level, g in zip(c, sliding, strict=True):
-            samples, orientations, ratios = self.groups[g]
-            low, high = (
-                float((ratios * np.where(ends, 1.0, self.slope)) @ mu[samples])
-                for ends in (orientations < 0, orientations > 0)
-            )
-            margin = DEFINITE * (high - low)
-            if not (margin > 0 and low + margin < level < high - margin):
-                return False
-        return True
+        groups = [group for group in self.slid_on(neuron) if sides.get(group, 0) == 0]
+        for group, side in sides.items():
+            if side:
+                self.turn(neuron, group, side)
+            elif group not in groups:
+                groups.append(group)
+                samples, orientations, *_ = self.groups[group]
+                kink = Kink(0, neuron, tuple(samples.tolist()), tuple(orientations.tolist()))
+                self._kinks.setdefault((neuron, group), kink)
+                self.sides[neuron, samples], x.theta[neuron, samples] = 1, 0
+        self._slide({neuron: groups})
 
-    def project(self, neuron: int, state: Host) -> None:
-        """Take out of a state what rounding has left of z on the kinks that a neuron slides on."""
+    def _slide(self, new: dict[int, list[int]]) -> None:
+        """Let these neurons slide on these groups, the others on what they did."""
         x = self.expansion
-        inputs = self._inputs_of(neuron)
-        w = state[neuron * x.d : (neuron + 1) * x.d]
-        w -= np.linalg.solve(inputs @ inputs.T, inputs @ w) @ inputs
+        x.slide_on(self._slides(new))
+        self.sliding = [place for place in self.sliding if place[0] not in new]
+        self.sliding += [(neuron, group) for neuron, groups in new.items() for group in groups]
+        self._kinks = {place: self._kinks[place] for place in self.sliding}
+        self._far = self._silent_places
+        if x.slides is not None:
+            members = x.slides.member_neurons, x.slides.member_samples
+            rows, columns = (np.concatenate(pair) for pair in zip(self._silent_places, members, strict=True))
+            self._far = rows, columns
 
-    def release(self, neuron: int, group: int, side: float) -> None:
-        """End a sliding on a side."""
-        del self.sliding[neuron, group]
-        self._follow(self._slides(self.sliding))
-        self.turn(neuron, group, side)
-
-    def _kink(self, neuron: int, group: int) -> Kink:
-        samples, orientations, _ = self.groups[group]
-        return Kink(0, neuron, tuple(samples.tolist()), tuple(orientations.tolist()))
-
-    def _follow(self, slides: Slides | None) -> None:
-        expansion = self.expansion
-        np.copyto(expansion.theta, self.slope)
-        expansion.theta[self.sides > 0] = 1.0
-        expansion.theta[:, self.silent] = 0
-        rows, columns = np.indices((len(self.sides), len(self.silent))).reshape(2, -1)
-        columns = self.silent[columns]
-        if slides is not None:
-            expansion.theta[slides.member_neurons, slides.member_samples] = 0
-            rows = np.concatenate([rows, slides.member_neurons])
-            columns = np.concatenate([columns, slides.member_samples])
-        self.far = rows, columns
-        self.sides[:, self.silent] = 1
-        expansion.slide_on(slides)
-
-    def keep_far(self) -> None:
-        """Put z of sliding kinks and of zero inputs, which are no surfaces, far from zero."""
-        self.expansion.Z[self.far] = _FAR
-
-    def _slides(self, sliding: dict[tuple[int, int], Kink]) -> Slides | None:
-        if not sliding:
+    def _slides(self, new: dict[int, list[int]]) -> Slides | None:
+        x, old = self.expansion, self.expansion.slides
+        places = [(neuron, self.groups[group]) for neuron, groups in new.items() for group in groups]
+        sizes = np.asarray([len(group.samples) for _, group in places], dtype=int)
+        neurons = np.asarray([neuron for neuron, _ in places], dtype=int)
+        arrays = [neurons, x.X[[int(group.samples[0]) for _, group in places]], np.repeat(neurons, sizes)]
+        for field in (0, 3, 4):
+            arrays.append(np.concatenate([group[field] for _, group in places] or [np.zeros(0, dtype=int)]))
+        arrays.append(sizes)
+        kept = np.zeros(0, dtype=int)
+        if old is not None:
+            replaced = list(new)
+            kept = np.flatnonzero(~np.isin(old.neurons, replaced))
+            members = ~np.isin(old.member_neurons, replaced)
+            before = [old.neurons[kept], old.inputs[kept], old.member_neurons[members], old.member_samples[members]]
+            before += [old.low[members], old.high[members], old.sizes[kept]]
+            arrays = [np.concatenate(pair) for pair in zip(before, arrays, strict=True)]
+        place, q = len(kept), len(arrays[0])
+        if q == 0:
             return None
-        X = self.expansion.X
-        neurons = np.asarray([neuron for neuron, _ in sliding])
-        inputs = X[[self.groups[group].samples[0] for _, group in sliding]]
-        inner = np.where(neurons[:, None] == neurons[None, :], inputs @ inputs.T, 0)
+        inverse, spread = np.zeros((q, q), dtype=x.X.dtype), np.zeros((x.n, q), dtype=x.X.dtype)
+        if old is not None:
+            inverse[:place, :place] = old.inverse[kept[:, None], kept]
+        for groups in new.values():
+            end = place + len(groups)
+            if groups:
+                inverse[place:end, place:end] = self._inverse(groups)
+            place = end
+        spread[arrays[0], np.arange(q)] = 1
+        starts = np.cumsum(arrays[6]) - arrays[6]
+        return Slides(arrays[0], arrays[1], inverse, spread, *arrays[2:7], starts)
+
+    def _inverse(self, groups: list[int]) -> Host | None:
+        """Return the inverse of the inner products of groups' inputs; None where these are dependent."""
+        inputs = self.expansion.X[[int(self.groups[group].samples[0]) for group in groups]]
+        inner = inputs @ inputs.T
+        if len(groups) == 1:
+            return np.asarray(1 / inner)
         sizes = np.sqrt(np.diag(inner))
         if np.linalg.eigvalsh(inner / np.outer(sizes, sizes))[0] < _DEPENDENT:
             return None
-        member_neurons, member_samples, low, high = [], [], [], []
-        for index, (neuron, group) in enumerate(sliding):
-            samples, orientations, ratios = self.groups[group]
-            for sample, orientation, ratio in zip(samples, orientations, ratios, strict=True):
-                member_neurons.append(neuron)
-                member_samples.append(sample)
-                for ends, slope in ((low, orientation < 0), (high, orientation > 0)):
-                    row = np.zeros(len(sliding))
-                    row[index] = ratio * (1.0 if slope else self.slope)
-                    ends.append(row)
-        spread = np.zeros((len(self.sides), len(sliding)))
-        spread[neurons, np.arange(len(sliding))] = 1
-        arrays = (inputs, np.linalg.inv(inner), spread, np.asarray(low), np.asarray(high))
-        inputs, inverse, spread, low_ends, high_ends = (each.astype(X.dtype) for each in arrays)
-        members = np.asarray(member_neurons), np.asarray(member_samples)
-        return Slides(neurons, inputs, inverse, spread, *members, low_ends, high_ends)
+        return np.asarray(np.linalg.inv(inner))
+
+    def settle(self, neuron: int, group: int, mu: Host) -> dict[int, int] | None:
+        """Find how a neuron goes on that slides and has met one more kink.
+
+        With c_r between L_r and H_r at all these kinks, dz_r/dt = -(q + K c)_r / N must be >= 0 where c = H, <= 0 where
+        c = L and 0 between. Where L < H these are the conditions for a minimum of c^T K c / 2 + q^T c on a box, which
+        is unique. Where the kink that was met has L > H it cannot hold the neuron, which goes through.
+
+        Returns
+        -------
+        dict or None
+            {group: side}, 0 to slide; None where dependent inputs, repelling kinks or rounding leave it open.
+        """
+        x = self.expansion
+        groups = [*self.slid_on(neuron), group]
+        if self._inverse(groups) is None:
+            return None
+        found = [self.groups[each] for each in groups]
+        low, high = (np.asarray([ends[place] @ mu[ends.samples] for ends in found]) for place in (3, 4))
+        theta = x.theta[neuron].copy()
+        theta[found[-1].samples] = 0
+        inputs = x.X[[int(each.samples[0]) for each in found]]
+        K, q = inputs @ inputs.T, inputs @ ((theta * mu) @ x.X)
+        far = -int(self.sides[neuron, found[-1].samples[0]])
+        attracts = high - low > DEFINITE * (abs(low) + abs(high))
+        if not np.all(attracts[:-1]) or abs(high[-1] - low[-1]) <= DEFINITE * (abs(low[-1]) + abs(high[-1])):
+            return None
+        c, sides = np.where(far < 0, low, high), np.full(len(groups), far)
+        count = len(groups) if attracts[-1] else len(groups) - 1
+        state = _box_minimum(K[:count, :count], q[:count] + K[:count, count:] @ c[count:], low[:count], high[:count])
+        if state is None:
+            return None
+        c[:count], sides[:count] = state
+        slope = q + K @ c
+        clear = np.where(
+            sides == 0,
+            np.minimum(c - low, high - c) > DEFINITE * (high - low),
+            -sides * slope > DEFINITE * (abs(q) + abs(K) @ abs(c)),
+        )
+        return dict(zip(groups, sides.tolist(), strict=True)) if clear.all() else None
+
+    def project(self, neuron: int, state: Host) -> None:
+        """Take out of a state what rounding has left of z on the kinks that a neuron slides on."""
+        x, groups = self.expansion, self.slid_on(neuron)
+        inputs = x.X[[int(self.groups[group].samples[0]) for group in groups]]
+        w = state[neuron * x.d : (neuron + 1) * x.d]
+        w -= np.linalg.solve(inputs @ inputs.T, inputs @ w) @ inputs
+
+    def keep_far(self) -> None:
+        """Put z of sliding kinks and of zero inputs, which are no surfaces, far from zero."""
+        self.expansion.Z[self._far] = _FAR
 
 
-def kink_sign(kink: Kink, group: Group) -> int:
-    """Return +1 where a kink's first sample lies on the same side as its group's first, else -1."""
-    place = int(np.flatnonzero(group.samples == kink.samples[0])[0])
-    return int(group.orientations[place])
+def _box_minimum(K: Host, q: Host, low: Host, high: Host) -> tuple[Host, Host] | None:
+    """Minimise c^T K c / 2 + q^T c, low <= c <= high, by least-index pivoting.
+
+    Return c and which end each is at (-1 low, 1 high, 0 between), or None where that takes too many pivots.
+    """
+    sides = np.zeros(len(q), dtype=int)
+    for _ in range(_PIVOTS):
+        c = np.where(sides < 0, low, high)
+        free = np.flatnonzero(sides == 0)
+        c[free] = 0
+        if len(free):
+            c[free] = np.linalg.solve(K[np.ix_(free, free)], -(q + K @ c)[free])
+        slope = q + K @ c
+        wanted = np.where(c < low, -1, np.where(c > high, 1, 0))
+        wanted = np.where((sides < 0) & (slope >= 0), -1, np.where((sides > 0) & (slope <= 0), 1, wanted))
+        wrong = np.flatnonzero(wanted != sides)
+        if not len(wrong):
+            return c, sides
+        sides[wrong[0]] = wanted[wrong[0]]
+    return None

@@ -41,7 +41,7 @@ _LOWEST = 3
 _MEMORY = 2**28
 _AHEAD = 2.0
 _INERTIA = 0.9
-_FALLING = 4.0
+_FALLING = 2.0
 _INSTANT = 1e-12
 _REPEATS = 4
 
@@ -66,7 +66,7 @@ class SeriesIntegration(Integration):
 
     def _through(self, here: Position, times: Sequence[float], progress: Progress | None) -> None:
         self._times, self._index, self._progress = times, 1, progress
-        self._target = here.step
+        self._target, self._rounding = here.step, 16 * machine_epsilon(self.problem.X)
         self._pattern: Pattern | None = None
         if self.network.activation.has_kink:
             room = int(_MEMORY / (8 * self.problem.n_samples * self.network.widths[1]))
@@ -115,7 +115,7 @@ class SeriesIntegration(Integration):
             if self._index == len(times):
                 return here, standstill
             state = x.at(used)
-            if not float(np.max(np.abs(state))) <= BLOW_UP:
+            if not float(np.dot(state, state)) <= BLOW_UP and not float(np.max(np.abs(state))) <= BLOW_UP:
                 raise StopError("diverged")
             standstill = standstill + 1 if used <= _INSTANT * limit else 0
             self._check_standstill(standstill)
@@ -133,16 +133,14 @@ class SeriesIntegration(Integration):
             return
         gated = pattern.expansion
         np.matmul(gated.W[0], gated.XT, out=gated.Z)
-        if anew or self._fresh:
-            largest = float(np.max(np.einsum("nd,nd->n", gated.W[0], gated.W[0]))) ** 0.5
-            size = 16 * machine_epsilon(gated.X) * largest * gated.norms
-            if anew:
-                self._fresh = {(int(i), int(j)) for i, j in np.argwhere(abs(gated.Z) <= size)}
-            for neuron, sample in list(self._fresh):
-                if abs(gated.Z[neuron, sample]) <= size[sample]:
-                    gated.Z[neuron, sample] = 0
-                else:
-                    self._fresh.discard((neuron, sample))
+        size = self._rounding * x.length
+        if anew:
+            self._fresh = {(int(i), int(j)) for i, j in np.argwhere(abs(gated.Z) <= size * gated.norms)}
+        for neuron, sample in list(self._fresh):
+            if abs(gated.Z[neuron, sample]) <= size * gated.norms[sample]:
+                gated.Z[neuron, sample] = 0
+            else:
+                self._fresh.discard((neuron, sample))
         pattern.keep_far()
 
     def _expand(self) -> float:
@@ -166,8 +164,8 @@ class SeriesIntegration(Integration):
         scale = 1.0 if x.sized else 0.1 * sizes[1] * (sizes[1] / sizes[k]) ** (1 / (k - 1)) if sizes[k] else 1.0
         if sizes[k]:
             reach = (tolerance * scale / sizes[k]) ** (1 / k)
-        if sizes[k - 1]:
-            reach = min(reach, _FALLING * (tolerance * scale / sizes[k - 1]) ** (1 / (k - 1)))
+        if sizes[k - 1]:  # the last term may be small by chance
+            reach = min(reach, _FALLING * (tolerance * scale) ** (1 / k) / sizes[k - 1] ** (1 / (k - 1)))
         if self.order == 4:
             x.order -= 1
         return reach
@@ -188,55 +186,51 @@ class SeriesIntegration(Integration):
         pattern = self._pattern
         if pattern is None or hit.kind == "sign" or standstill >= _REPEATS:
             return False
-        if hit.kind in ("low", "high"):
-            neuron, group = list(pattern.sliding)[hit.row]
-            if not hit.slope < 0:
-                return False
-            pattern.release(neuron, group, -1.0 if hit.kind == "low" else 1.0)
-            kind, samples = "sliding ends", tuple(pattern.groups[group].samples.tolist())
-        else:
+        if hit.kind == "kink":
             neuron, group = hit.row, pattern.group_of[hit.column]
-            found = self._through_kink(pattern, hit, state, neuron, group)
-            if found is None:
-                return False
-            kind, samples = found
-        self.events.append(Event(time, kind, 1, neuron, samples))
-        self._fresh.update((neuron, int(sample)) for sample in pattern.groups[group].samples)
+            sides = self._through_kink(pattern, hit, state, neuron, group)
+        else:
+            neuron, group = pattern.sliding[hit.row]
+            sides = {group: -1 if hit.kind == "low" else 1} if hit.slope < 0 else None
+        if sides is None:
+            return False
+        slid = pattern.slid_on(neuron)
+        changes = [(g, side) for g, side in sides.items() if (side == 0) != (g in slid)]
+        if changes:
+            pattern.arrange(neuron, sides)
+            if pattern.slid_on(neuron):
+                pattern.project(neuron, state)
+        else:
+            pattern.turn(neuron, group, sides[group])
+            self.events.append(Event(time, "crossing", 1, neuron, (hit.column,)))
+        for g, side in changes:
+            samples = tuple(pattern.groups[g].samples.tolist())
+            self.events.append(Event(time, "sliding ends" if side else "sliding starts", 1, neuron, samples))
+        for g in sides:
+            self._fresh.update((neuron, sample) for sample in pattern.groups[g].samples.tolist() if sides[g])
         return True
 
     def _through_kink(
         self, pattern: Pattern, hit: Hit, state: Host, neuron: int, group: int
-    ) -> tuple[str, tuple[int, ...]] | None:
-        """Cross a kink or start to slide on it; None where the rates on its two sides do not tell.
-
-        With c between L (slope a) and H (slope 1), dz/dt = ... - c |x|^2 / N, x being the part of the kink's input that
-        is orthogonal to those the neuron slides on already.
-        """
+    ) -> dict[int, int] | None:
+        """Return which sides the neuron's kinks at zero take (0: it slides); None where their rates do not tell."""
         x = pattern.expansion
-        samples, orientations, ratios = pattern.groups[group]
-        place = int(np.flatnonzero(samples == hit.column)[0])
-        side = float(pattern.sides[neuron, samples[0]])
-        speed = abs(hit.slope / ratios[place])  # z of the first sample goes at -side * speed
-        if not hit.slope < -DEFINITE * float(np.linalg.norm(x.W[1][neuron])) * x.norms[hit.column]:
+        samples, orientations, ratios, low, high = pattern.groups[group]
+        w = x.W[1][neuron]
+        if not hit.slope < -DEFINITE * float(np.dot(w, w)) ** 0.5 * x.norms[hit.column]:
             return None
         mu = x.signal_of(neuron, state, hit.time)
-        jump = (1 - pattern.slope) * float(np.abs(ratios) @ mu[samples])  # H - L
-        resistance = jump * pattern.free_square(neuron, group) / x.N
+        if pattern.slid_on(neuron):
+            return pattern.settle(neuron, group, mu)
+        # dz/dt = ... - c |x|^2 / N on either side, with c = L (slope a) or H (slope 1)
+        ratio = abs(ratios[0] if samples[0] == hit.column else ratios[samples == hit.column][0])
+        resistance = float((high - low) @ mu[samples]) * float(x.norms[samples[0]]) ** 2 / x.N
+        speed = -hit.slope / ratio
         beyond = speed - resistance  # the speed on the far side, away from the kink
         if abs(beyond) <= DEFINITE * (speed + abs(resistance)):
             return None
-        slides = pattern.slides_with(neuron, group) if beyond < 0 else x.slides
-        if beyond < 0 and slides is None:
-            return None
-        others = [g for i, g in pattern.sliding if i == neuron]
-        if others and not pattern.stays_between(neuron, group, -side if beyond > 0 else 0.0, mu):
-            return None
-        if beyond > 0:
-            pattern.turn(neuron, group, -side)
-            return "crossing", (hit.column,)
-        pattern.slide(neuron, group, slides)
-        pattern.project(neuron, state)
-        return "sliding starts", tuple(samples.tolist())
+        before = int(pattern.sides[neuron, samples[0]])
+        return {group: -before if beyond > 0 else 0}
 
     def _hand_over(self, hit: Hit, state: Host, time: float, standstill: int, taken: float) -> Position:
         """Let `Integration` resolve an event."""

@@ -45,8 +45,10 @@ class Slides(NamedTuple):
         One at (neuron, kink).
     member_neurons, member_samples : array, (p,)
         Neuron and sample of each member of a kink.
-    low, high : array, (p, q)
-        mu of the members times these is c at fraction 0 and at fraction 1.
+    low, high : array, (p,)
+        mu of the members times these, added up for each kink, is c at fraction 0 and at fraction 1.
+    sizes, starts : array, (q,)
+        How many members each kink has, and where they start.
     """
 
     neurons: Host
@@ -57,6 +59,8 @@ class Slides(NamedTuple):
     member_samples: Host
     low: Host
     high: Host
+    sizes: Host
+    starts: Host
 
 
 class Expansion:
@@ -68,14 +72,12 @@ class Expansion:
         Coefficients of the state: W_1 (with b_1 as its last column), W_2, b_2, adaFA's share.
     W, V : list of arrays
         Views of W_1's and W_2's coefficients in it.
+    length : float
+        |W_1|.
     sized : bool
         False where the state is zero.
     order : int
         The degree up to which the last expansion went.
-    slides : Slides or None
-        The sliding kinks.
-    held : array, (P, q)
-        Coefficients of their c.
     """
 
     def __init__(self, network: Network, problem: Problem, decay: tuple[float, ...], highest: int) -> None:
@@ -85,7 +87,8 @@ class Expansion:
         self.XT = np.ascontiguousarray(self.X.T)
         self.N, (self.n, self.d), self.m = len(self.X), W.shape, V.shape[0]
         self.rates = decay or (0.0, 0.0)
-        self.sized = True
+        self.sized, self.length = True, 0.0
+        self._degrees = np.arange(highest + 1)
         self._weight_of = 1.0, 1.0
         n, m, dtype = self.n, self.m, problem.X.dtype
         first, last = W.size, W.size + V.size
@@ -100,9 +103,6 @@ class Expansion:
         self.kappa = 1.0 if isinstance(rule, Backprop) else float(getattr(rule, "kappa", 0.0))
         self.constant = np.asarray(rule.matrix(V) - self.kappa * V.T)  # M = kappa W_2^T + share * constant
         self.M = np.zeros((n, (highest + 1) * m), dtype=dtype)  # degree l at columns l m, ...
-        self.slides: Slides | None = None
-        self.held = np.zeros((highest, 0), dtype=dtype)
-        self.member_signals: list[Host] = []
 
     def pack(self, parameters: Parameters) -> Host:
         """Return the state vector."""
@@ -129,7 +129,7 @@ class Expansion:
 
     def powers(self, time: float, count: int) -> Host:
         """Return 1, t, t^2, ..."""
-        return np.asarray(time ** np.arange(count), dtype=self.S.dtype)
+        return np.asarray(np.power(time, self._degrees[:count], dtype=self.S.dtype))
 
     def start(self, state: Host) -> None:
         """Put the expansion at a state."""
@@ -137,6 +137,7 @@ class Expansion:
         self.order = 0
         first = self.n * self.d
         inner, outer = (float(np.dot(part, part)) for part in (state[:first], state[first:-1]))
+        self.length = inner**0.5
         self.sized = inner + outer > 0
         self._weight_of = 1 / (max(inner, _FLOOR * outer) or 1.0), 1 / (max(outer, _FLOOR * inner) or 1.0)
         self.outer[:, self.highest * self.n :] = self.V[0]
@@ -193,6 +194,12 @@ class GatedExpansion(Expansion):
         z and dz/dt at the start.
     coefficients : array, (P + 1, n, d)
         W_1's coefficients.
+    slides : Slides or None
+        The sliding kinks.
+    held : array, (P, q)
+        Coefficients of their c.
+    member_signals : array, (P, p)
+        Coefficients of mu at their members.
     norms, longest : array, (N,), and float
         |x_j| and the largest of them.
     work : array, (n, N)
@@ -205,7 +212,7 @@ class GatedExpansion(Expansion):
         self.theta, self.Z, self.dZ = (np.zeros(shape, dtype=dtype) for _ in range(3))
         self.H = np.zeros((highest, *shape), dtype=dtype)
         self.flat = self.H.reshape(highest * self.n, self.N)
-        self._G = np.zeros(shape, dtype=dtype)
+        self.slide_on(None)
         self.work = np.zeros(shape, dtype=dtype)
         self.coefficients = self.S[:, : self.n * self.d].reshape(highest + 1, self.n, self.d)
         self.norms = np.sqrt(np.einsum("jd,jd->j", self.X, self.X))
@@ -232,27 +239,31 @@ class GatedExpansion(Expansion):
 
     def signal_of(self, neuron: int, state: Host, time: float) -> Host:
         """Return mu of one neuron, (N,), at a time after the expansion's, at which the state is given."""
-        powers = self.powers(time, self.order)[::-1]
-        errors = self.errors.reversed[self.highest - self.order + 1 :]
+        errors = self.errors.reversed[self.highest - self.order + 1 :].reshape(self.order, self.m * self.N)
+        e = self.powers(time, self.order)[::-1] @ errors
         M = self.constant[neuron]
         if self.kappa:
             V = state[self.n * self.d :][: self.m * self.n].reshape(self.m, self.n)
             M = self.kappa * V[:, neuron] + state[-1] * M
-        return np.asarray(M @ np.tensordot(powers, errors, 1))
+        return np.asarray(M @ e.reshape(self.m, self.N))
 
     def _weights(self, k: int) -> None:
         W, V, scale = self.W[k + 1], self.V[k + 1], -1.0 / (self.N * (k + 1))
-        if self.m == 1 and self.kappa == 0:
-            mu = np.multiply(self.constant, self.errors.reversed[self.highest - k], out=self._G)
+        if self.m == 1 and self.kappa == 0:  # M is one column: it scales rows
+            np.matmul(np.multiply(self.theta, self.errors.reversed[self.highest - k], out=self.work), self.X, out=W)
+            W *= self.constant
         else:
             mu = self.signal(k)
-        if self.slides is not None:
-            self.member_signals.append(mu[self.slides.member_neurons, self.slides.member_samples])
-        np.matmul(np.multiply(self.theta, mu, out=self._G), self.X, out=W)
+            np.matmul(np.multiply(self.theta, mu, out=self.work), self.X, out=W)
         if self.slides is not None:
             s = self.slides
+            if self.m == 1 and self.kappa == 0:
+                e = self.errors.reversed[self.highest - k, 0]
+                np.multiply(self.constant[s.member_neurons, 0], e[s.member_samples], out=self.member_signals[k])
+            else:
+                self.member_signals[k] = mu[s.member_neurons, s.member_samples]
             c = s.inverse @ np.einsum("qd,qd->q", W[s.neurons], s.inputs)
-            self.held[k] = -c
+            np.negative(c, out=self.held[k])
             W -= s.spread @ (c[:, None] * s.inputs)
         W *= scale
         moves = np.matmul(
@@ -261,14 +272,12 @@ class GatedExpansion(Expansion):
         np.add.reduce(moves, axis=0, out=V)
         V *= scale
 
-    def start(self, state: Host) -> None:
-        super().start(state)
-        self.member_signals.clear()
-
     def slide_on(self, slides: Slides | None) -> None:
         """Go on with other sliding kinks."""
         self.slides = slides
-        self.held = np.zeros((self.highest, 0 if slides is None else len(slides.neurons)), dtype=self.S.dtype)
+        count, members = (0, 0) if slides is None else (len(slides.neurons), len(slides.member_neurons))
+        self.held = np.zeros((self.highest, count), dtype=self.S.dtype)
+        self.member_signals = np.zeros((self.highest, members), dtype=self.S.dtype)
 
 
 class LinearExpansion(Expansion):
