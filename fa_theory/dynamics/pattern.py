@@ -20,6 +20,7 @@ DEFINITE = 1e-7
 _FAR = 1e30
 _DEPENDENT = 1e-8
 _PIVOTS = 64
+_KEPT = 4096
 
 
 class Group(NamedTuple):
@@ -42,6 +43,36 @@ class Group(NamedTuple):
     ratios: Host
     low: Host
     high: Host
+
+
+class Span(NamedTuple):
+    """The groups that a neuron may slide on at once, with independent inputs.
+
+    Attributes
+    ----------
+    inputs, inner, inverse : arrays
+        x of each group's first sample, (s, d), their inner products and the inverse of these, (s, s).
+    samples, low, high : arrays, (p,)
+        Those of all the groups, one after the other.
+    starts : array, (s,)
+        Where each group's samples start.
+    """
+
+    inputs: Host
+    inner: Host
+    inverse: Host
+    samples: Host
+    low: Host
+    high: Host
+    starts: Host
+
+    def ends(self, mu: Host) -> tuple[Host, Host]:
+        """Return c of each group at fraction 0 and at fraction 1."""
+        signals = mu[self.samples]
+        low, high = signals * self.low, signals * self.high
+        if len(self.starts) < len(signals):
+            low, high = np.add.reduceat(low, self.starts), np.add.reduceat(high, self.starts)
+        return low, high
 
 
 class Pattern:
@@ -79,6 +110,8 @@ class Pattern:
         self._silent_places = grid[0].ravel(), grid[1].ravel()
         self._far = self._silent_places
         self._kinks: dict[tuple[int, int], Kink] = {}
+        self._slid_on: dict[int, list[int]] = {}
+        self._spans: dict[tuple[int, ...], Span | None] = {}
         self._regime = Regime(self.slope, (), ())
         self.sides = np.ones(expansion.theta.shape, dtype=X.dtype)
         self.sliding: list[tuple[int, int]] = []
@@ -92,14 +125,14 @@ class Pattern:
                 return False
             sliding.setdefault(kink.neuron, []).append(group)
             self._kinks[kink.neuron, group] = kink
-        if any(self._inverse(groups) is None for groups in sliding.values()):
+        if any(self._span(groups) is None for groups in sliding.values()):
             return False
         self._regime = regime
         self.sides[...] = regime.sides[0].T
         self.expansion.theta[...] = np.where(self.sides > 0, 1.0, self.slope)
         self.sides[:, self.silent], self.expansion.theta[:, self.silent] = 1, 0
         self.expansion.slide_on(None)
-        self.sliding = []
+        self.sliding, self._slid_on = [], {}
         for neuron, groups in sliding.items():
             for group in groups:
                 samples = self.groups[group].samples
@@ -145,7 +178,7 @@ class Pattern:
 
     def slid_on(self, neuron: int) -> list[int]:
         """Return the groups that a neuron slides on."""
-        return [group for each, group in self.sliding if each == neuron]
+        return self._slid_on.get(neuron, [])
 
     def turn(self, neuron: int, group: int, side: int) -> None:
         """Put a kink that does not slide on a side: its first sample there, the others accordingly."""
@@ -175,7 +208,7 @@ class Pattern:
         x.slide_on(self._slides(new))
         self.sliding = [place for place in self.sliding if place[0] not in new]
         self.sliding += [(neuron, group) for neuron, groups in new.items() for group in groups]
-        self._kinks = {place: self._kinks[place] for place in self.sliding}
+        self._slid_on.update(new)
         self._far = self._silent_places
         if x.slides is not None:
             members = x.slides.member_neurons, x.slides.member_samples
@@ -193,9 +226,9 @@ class Pattern:
         arrays.append(sizes)
         kept = np.zeros(0, dtype=int)
         if old is not None:
-            replaced = list(new)
-            kept = np.flatnonzero(~np.isin(old.neurons, replaced))
-            members = ~np.isin(old.member_neurons, replaced)
+            stays = np.ones(x.n, dtype=bool)
+            stays[list(new)] = False
+            kept, members = np.flatnonzero(stays[old.neurons]), stays[old.member_neurons]
             before = [old.neurons[kept], old.inputs[kept], old.member_neurons[members], old.member_samples[members]]
             before += [old.low[members], old.high[members], old.sizes[kept]]
             arrays = [np.concatenate(pair) for pair in zip(before, arrays, strict=True)]
@@ -208,22 +241,35 @@ class Pattern:
         for groups in new.values():
             end = place + len(groups)
             if groups:
-                inverse[place:end, place:end] = self._inverse(groups)
+                inverse[place:end, place:end] = self._independent(groups).inverse
             place = end
         spread[arrays[0], np.arange(q)] = 1
         starts = np.cumsum(arrays[6]) - arrays[6]
         return Slides(arrays[0], arrays[1], inverse, spread, *arrays[2:7], starts)
 
-    def _inverse(self, groups: list[int]) -> Host | None:
-        """Return the inverse of the inner products of groups' inputs; None where these are dependent."""
-        inputs = self.expansion.X[[int(self.groups[group].samples[0]) for group in groups]]
+    def _span(self, groups: list[int]) -> Span | None:
+        """Return the span of groups; None where their inputs are dependent."""
+        key = tuple(groups)
+        if key not in self._spans:
+            if len(self._spans) >= _KEPT:
+                self._spans.clear()
+            self._spans[key] = self._new_span([self.groups[group] for group in groups])
+        return self._spans[key]
+
+    def _independent(self, groups: list[int]) -> Span:
+        span = self._span(groups)
+        assert span is not None
+        return span
+
+    def _new_span(self, found: list[Group]) -> Span | None:
+        inputs = self.expansion.X[[int(group.samples[0]) for group in found]]
         inner = inputs @ inputs.T
-        if len(groups) == 1:
-            return np.asarray(1 / inner)
         sizes = np.sqrt(np.diag(inner))
         if np.linalg.eigvalsh(inner / np.outer(sizes, sizes))[0] < _DEPENDENT:
             return None
-        return np.asarray(np.linalg.inv(inner))
+        samples, low, high = (np.concatenate([group[place] for group in found]) for place in (0, 3, 4))
+        counts = np.asarray([len(group.samples) for group in found])
+        return Span(inputs, inner, np.linalg.inv(inner), samples, low, high, np.cumsum(counts) - counts)
 
     def settle(self, neuron: int, group: int, mu: Host) -> dict[int, int] | None:
         """Find how a neuron goes on that slides and has met one more kink.
@@ -239,19 +285,20 @@ class Pattern:
         """
         x = self.expansion
         groups = [*self.slid_on(neuron), group]
-        if self._inverse(groups) is None:
+        span = self._span(groups)
+        if span is None:
             return None
-        found = [self.groups[each] for each in groups]
-        low, high = (np.asarray([ends[place] @ mu[ends.samples] for ends in found]) for place in (3, 4))
-        theta = x.theta[neuron].copy()
-        theta[found[-1].samples] = 0
-        inputs = x.X[[int(each.samples[0]) for each in found]]
-        K, q = inputs @ inputs.T, inputs @ ((theta * mu) @ x.X)
-        far = -int(self.sides[neuron, found[-1].samples[0]])
-        attracts = high - low > DEFINITE * (abs(low) + abs(high))
-        if not np.all(attracts[:-1]) or abs(high[-1] - low[-1]) <= DEFINITE * (abs(low[-1]) + abs(high[-1])):
+        low, high = span.ends(mu)
+        width, size = high - low, abs(low) + abs(high)
+        attracts = width > DEFINITE * size
+        if not attracts[:-1].all() or abs(width[-1]) <= DEFINITE * size[-1]:
             return None
-        c, sides = np.where(far < 0, low, high), np.full(len(groups), far)
+        forces = x.theta[neuron] * mu
+        samples = self.groups[group].samples
+        forces[samples] = 0
+        K, q = span.inner, span.inputs @ (forces @ x.X)
+        far = -int(self.sides[neuron, samples[0]])
+        c, sides = low.copy() if far < 0 else high.copy(), np.full(len(groups), far)
         count = len(groups) if attracts[-1] else len(groups) - 1
         state = _box_minimum(K[:count, :count], q[:count] + K[:count, count:] @ c[count:], low[:count], high[:count])
         if state is None:
@@ -260,17 +307,16 @@ class Pattern:
         slope = q + K @ c
         clear = np.where(
             sides == 0,
-            np.minimum(c - low, high - c) > DEFINITE * (high - low),
+            np.minimum(c - low, high - c) > DEFINITE * width,
             -sides * slope > DEFINITE * (abs(q) + abs(K) @ abs(c)),
         )
         return dict(zip(groups, sides.tolist(), strict=True)) if clear.all() else None
 
     def project(self, neuron: int, state: Host) -> None:
         """Take out of a state what rounding has left of z on the kinks that a neuron slides on."""
-        x, groups = self.expansion, self.slid_on(neuron)
-        inputs = x.X[[int(self.groups[group].samples[0]) for group in groups]]
+        x, span = self.expansion, self._independent(self.slid_on(neuron))
         w = state[neuron * x.d : (neuron + 1) * x.d]
-        w -= np.linalg.solve(inputs @ inputs.T, inputs @ w) @ inputs
+        w -= span.inverse @ (span.inputs @ w) @ span.inputs
 
     def keep_far(self) -> None:
         """Put z of sliding kinks and of zero inputs, which are no surfaces, far from zero."""
@@ -283,17 +329,18 @@ def _box_minimum(K: Host, q: Host, low: Host, high: Host) -> tuple[Host, Host] |
     Return c and which end each is at (-1 low, 1 high, 0 between), or None where that takes too many pivots.
     """
     sides = np.zeros(len(q), dtype=int)
+    c = np.linalg.solve(K, -q)
     for _ in range(_PIVOTS):
-        c = np.where(sides < 0, low, high)
-        free = np.flatnonzero(sides == 0)
-        c[free] = 0
-        if len(free):
-            c[free] = np.linalg.solve(K[np.ix_(free, free)], -(q + K @ c)[free])
         slope = q + K @ c
         wanted = np.where(c < low, -1, np.where(c > high, 1, 0))
-        wanted = np.where((sides < 0) & (slope >= 0), -1, np.where((sides > 0) & (slope <= 0), 1, wanted))
-        wrong = np.flatnonzero(wanted != sides)
+        held = sides != 0
+        wanted[held] = np.where(sides * slope <= 0, sides, 0)[held]
+        wrong = (wanted != sides).nonzero()[0]
         if not len(wrong):
             return c, sides
         sides[wrong[0]] = wanted[wrong[0]]
+        c = np.where(sides < 0, low, high)
+        free = (sides == 0).nonzero()[0]
+        c[free] = 0
+        c[free] = np.linalg.solve(K[free[:, None], free], -(q + K @ c)[free])
     return None

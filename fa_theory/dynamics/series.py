@@ -20,7 +20,7 @@ from fa_theory.dynamics.integrate import Integration, Position, Progress, StopEr
 from fa_theory.dynamics.pattern import DEFINITE, Pattern
 from fa_theory.dynamics.regimes import Regime
 from fa_theory.dynamics.surfaces import Place
-from fa_theory.dynamics.taylor import Expansion, GatedExpansion, LinearExpansion
+from fa_theory.dynamics.taylor import Expansion, LayeredExpansion, LinearExpansion, ScalarExpansion
 from fa_theory.dynamics.trajectory import BLOW_UP, Event, flatten
 from fa_theory.model import (
     AdaptiveFeedback,
@@ -71,7 +71,8 @@ class SeriesIntegration(Integration):
         if self.network.activation.has_kink:
             room = int(_MEMORY / (8 * self.problem.n_samples * self.network.widths[1]))
             highest = max(2 * _LOWEST, min(_HIGHEST, room))
-            gated = GatedExpansion(self.network, self.problem, self.decay, highest)
+            kind = ScalarExpansion if self.network.widths[-1] == 1 else LayeredExpansion
+            gated = kind(self.network, self.problem, self.decay, highest)
             self._expansion: Expansion = gated
             self._pattern = Pattern(self.network, self.problem, gated)
         else:

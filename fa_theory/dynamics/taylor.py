@@ -209,33 +209,19 @@ class GatedExpansion(Expansion):
     def __init__(self, network: Network, problem: Problem, decay: tuple[float, ...], highest: int) -> None:
         super().__init__(network, problem, decay, highest)
         shape, dtype = (self.n, self.N), self.S.dtype
-        self.theta, self.Z, self.dZ = (np.zeros(shape, dtype=dtype) for _ in range(3))
-        self.H = np.zeros((highest, *shape), dtype=dtype)
-        self.flat = self.H.reshape(highest * self.n, self.N)
-        self.slide_on(None)
-        self.work = np.zeros(shape, dtype=dtype)
+        self.theta, self.Z, self.dZ, self.work = (np.zeros(shape, dtype=dtype) for _ in range(4))
         self.coefficients = self.S[:, : self.n * self.d].reshape(highest + 1, self.n, self.d)
         self.norms = np.sqrt(np.einsum("jd,jd->j", self.X, self.X))
         self.longest = float(np.max(self.norms))
-        self._moves = np.zeros((highest, self.m, self.n), dtype=dtype)
+        self._held_rows = np.zeros((self.n, self.d), dtype=dtype)
+        self.slide_on(None)
 
-    def _outputs(self, k: int) -> None:
-        H = self.H[k]
-        if k == 0:
-            np.multiply(self.theta, self.Z, out=H)
-        else:
-            Z = np.matmul(self.W[k], self.XT, out=self.dZ if k == 1 else H)
-            np.multiply(self.theta, Z, out=H)
-        f = self.outer[:, (self.highest - k) * self.n :] @ self.flat[: (k + 1) * self.n]
-        f += self.c[k][:, None]
-        self.errors.extend(k, f)
-
-    def signal(self, k: int) -> Host:
-        """Return mu_k, (n, N)."""
-        E = self.errors.reversed[self.highest - k :]
-        if self.kappa == 0:
-            return self.constant @ E[0]
-        return self.M[:, : (k + 1) * self.m] @ E.reshape((k + 1) * self.m, self.N)
+    def slide_on(self, slides: Slides | None) -> None:
+        """Go on with other sliding kinks."""
+        self.slides = slides
+        count, members = (0, 0) if slides is None else (len(slides.neurons), len(slides.member_neurons))
+        self.held = np.zeros((self.highest, count), dtype=self.S.dtype)
+        self.member_signals = np.zeros((self.highest, members), dtype=self.S.dtype)
 
     def signal_of(self, neuron: int, state: Host, time: float) -> Host:
         """Return mu of one neuron, (N,), at a time after the expansion's, at which the state is given."""
@@ -247,37 +233,100 @@ class GatedExpansion(Expansion):
             M = self.kappa * V[:, neuron] + state[-1] * M
         return np.asarray(M @ e.reshape(self.m, self.N))
 
-    def _weights(self, k: int) -> None:
-        W, V, scale = self.W[k + 1], self.V[k + 1], -1.0 / (self.N * (k + 1))
-        if self.m == 1 and self.kappa == 0:  # M is one column: it scales rows
-            np.matmul(np.multiply(self.theta, self.errors.reversed[self.highest - k], out=self.work), self.X, out=W)
-            W *= self.constant
+    def _hold(self, k: int, W: Host, mu: Host) -> None:
+        """Add the c of the sliding kinks to W = (theta * mu) X, which makes dz/dt = 0 there."""
+        slides = self.slides
+        if slides is not None:
+            self.member_signals[k] = mu
+            c = np.einsum("qd,qd->q", W.take(slides.neurons, axis=0), slides.inputs)
+            c = np.negative(np.matmul(slides.inverse, c, out=self.held[k]), out=self.held[k])
+            W += np.matmul(slides.spread, c[:, None] * slides.inputs, out=self._held_rows)
+
+
+class ScalarExpansion(GatedExpansion):
+    """With one output everything but theta is of the weights' size: two products with X a degree.
+
+    With U = (theta * e) X: N dw_i/dt = -M_i U_i, N dv_i/dt = -w_i.U_i and f_j = sum_i theta_ij (v_i w_i).x_j.
+    """
+
+    def __init__(self, network: Network, problem: Problem, decay: tuple[float, ...], highest: int) -> None:
+        super().__init__(network, problem, decay, highest)
+        self._U = np.zeros((highest, self.n, self.d), dtype=self.S.dtype)  # reversed: degree k at place P - 1 - k
+        self._V = self.outer.reshape(highest + 1, 1, self.n).transpose(2, 1, 0)
+        self._W = self.coefficients.transpose(1, 0, 2)
+        self._H = np.zeros_like(self.theta)
+        self._ones = np.ones(self.n, dtype=self.S.dtype)
+
+    def _outputs(self, k: int) -> None:
+        if k == 0:
+            f = self.V[0] @ np.multiply(self.theta, self.Z, out=self._H)
+        elif k == 1:
+            np.matmul(self.W[1], self.XT, out=self.dZ)
+            f = self.V[0] @ np.multiply(self.theta, self.dZ, out=self.work)
+            f += self.V[1] @ self._H
         else:
-            mu = self.signal(k)
-            np.matmul(np.multiply(self.theta, mu, out=self.work), self.X, out=W)
+            P = np.matmul(self._V[:, :, self.highest - k :], self._W[:, : k + 1])[:, 0]  # sum_l v_l w_{k-l}
+            np.matmul(P, self.XT, out=self.work)
+            f = np.dot(self._ones, np.multiply(self.theta, self.work, out=self.work))[None, :]
+        if self.c[0] or k:
+            f += self.c[k]
+        self.errors.extend(k, f)
+
+    def _weights(self, k: int) -> None:
+        W, scale = self.W[k + 1], -1.0 / (self.N * (k + 1))
+        e = self.errors.reversed[self.highest - k, 0]
+        start = self.highest - 1 - k
+        U = self._U[start:]
+        np.matmul(np.multiply(self.theta, e, out=self.work), self.X, out=U[0])
+        if self.kappa:
+            np.einsum("nl,lnd->nd", self.M[:, : k + 1], U, out=W)
+        else:
+            np.multiply(self.constant, U[0], out=W)
         if self.slides is not None:
-            s = self.slides
-            if self.m == 1 and self.kappa == 0:
-                e = self.errors.reversed[self.highest - k, 0]
-                np.multiply(self.constant[s.member_neurons, 0], e[s.member_samples], out=self.member_signals[k])
+            i, j = self.slides.member_neurons, self.slides.member_samples
+            if self.kappa:
+                mu = np.einsum("pl,lp->p", self.M[i, : k + 1], self.errors.reversed[self.highest - k :, 0, j])
             else:
-                self.member_signals[k] = mu[s.member_neurons, s.member_samples]
-            c = s.inverse @ np.einsum("qd,qd->q", W[s.neurons], s.inputs)
-            np.negative(c, out=self.held[k])
-            W -= s.spread @ (c[:, None] * s.inputs)
+                mu = self.constant[i, 0] * e.take(j)
+            self._hold(k, W, mu)
         W *= scale
-        moves = np.matmul(
-            self.errors.reversed[self.highest - k :], self.H[: k + 1].transpose(0, 2, 1), out=self._moves[: k + 1]
-        )
-        np.add.reduce(moves, axis=0, out=V)
+        V = np.einsum("lnd,lnd->n", self.coefficients[: k + 1], U, out=self.V[k + 1][0])
         V *= scale
 
-    def slide_on(self, slides: Slides | None) -> None:
-        """Go on with other sliding kinks."""
-        self.slides = slides
-        count, members = (0, 0) if slides is None else (len(slides.neurons), len(slides.member_neurons))
-        self.held = np.zeros((self.highest, count), dtype=self.S.dtype)
-        self.member_signals = np.zeros((self.highest, members), dtype=self.S.dtype)
+
+class LayeredExpansion(GatedExpansion):
+    """With any number of outputs: h = theta * z is kept at all degrees."""
+
+    def __init__(self, network: Network, problem: Problem, decay: tuple[float, ...], highest: int) -> None:
+        super().__init__(network, problem, decay, highest)
+        self.H = np.zeros((highest, self.n, self.N), dtype=self.S.dtype)
+        self._flat = self.H.reshape(highest * self.n, self.N)
+        self._turned = self.H.transpose(0, 2, 1)
+
+    def _outputs(self, k: int) -> None:
+        H = self.H[k]
+        if k == 0:
+            Z = self.Z
+        else:
+            Z = np.matmul(self.W[k], self.XT, out=self.dZ if k == 1 else H)
+        np.multiply(self.theta, Z, out=H)
+        f = self.outer[:, (self.highest - k) * self.n :] @ self._flat[: (k + 1) * self.n]
+        f += self.c[k][:, None]
+        self.errors.extend(k, f)
+
+    def _weights(self, k: int) -> None:
+        W, V, scale = self.W[k + 1], self.V[k + 1], -1.0 / (self.N * (k + 1))
+        E = self.errors.reversed[self.highest - k :]
+        if self.kappa:
+            mu = self.M[:, : (k + 1) * self.m] @ E.reshape((k + 1) * self.m, self.N)
+        else:
+            mu = self.constant @ E[0]
+        np.matmul(np.multiply(self.theta, mu, out=self.work), self.X, out=W)
+        if self.slides is not None:
+            self._hold(k, W, mu[self.slides.member_neurons, self.slides.member_samples])
+        W *= scale
+        np.add.reduce(np.matmul(E, self._turned[: k + 1]), axis=0, out=V)
+        V *= scale
 
 
 class LinearExpansion(Expansion):
