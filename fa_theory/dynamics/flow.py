@@ -18,6 +18,7 @@ Host = np.ndarray[Any, Any]
 
 _TIGHTENING = 20.0
 _ROUNDS = 4
+_SERIES_MARGIN = 20.0
 
 
 def flow(
@@ -64,8 +65,10 @@ def flow(
         raise ValueError(f"accuracy must lie in [{finest:.2g}, 1) for {problem.X.dtype}, got {accuracy}")
     start = forward(network, problem.X).output
     allowed = accuracy * float(problem.loss.mean(start, problem.Y)) + 2 * problem.loss.rounding(start, problem.Y)
-    tolerance = min(accuracy, 1e-3)
-    kind = SeriesIntegration if has_series(network, problem) else Integration
+    by_series = has_series(network, problem)
+    kind = SeriesIntegration if by_series else Integration
+    # a degree more is cheap, another round is not
+    tolerance = max(min(accuracy, 1e-3) / (_SERIES_MARGIN if by_series else 1.0), finest / 10)
     while True:
         # a run that blows up overflows on its way to its outcome
         with np.errstate(over="ignore", invalid="ignore"):

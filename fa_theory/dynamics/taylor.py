@@ -74,6 +74,8 @@ class Expansion:
         Views of W_1's and W_2's coefficients in it.
     length : float
         |W_1|.
+    moving : bool
+        Whether M changes with time.
     sized : bool
         False where the state is zero.
     order : int
@@ -102,6 +104,7 @@ class Expansion:
         rule = network.feedback[0]
         self.kappa = 1.0 if isinstance(rule, Backprop) else float(getattr(rule, "kappa", 0.0))
         self.constant = np.asarray(rule.matrix(V) - self.kappa * V.T)  # M = kappa W_2^T + share * constant
+        self.moving = self.kappa != 0 or bool(network.parameters.shares)
         self.M = np.zeros((n, (highest + 1) * m), dtype=dtype)  # degree l at columns l m, ...
 
     def pack(self, parameters: Parameters) -> Host:
@@ -145,7 +148,7 @@ class Expansion:
 
     def _matrix(self, k: int) -> Host:
         V = self.V[k]
-        if self.kappa == 0:
+        if not self.moving:
             return self.constant
         moved = self.kappa * V.T
         return moved + self.share[k] * self.constant if k == 0 or self.network.parameters.shares else moved
@@ -168,7 +171,7 @@ class Expansion:
                 np.multiply(self.share[k - 1], last, out=self.share[k])
         start = (self.highest - k) * self.n
         self.outer[:, start : start + self.n] = self.V[k]
-        if self.kappa:
+        if self.moving:
             self.M[:, k * self.m : (k + 1) * self.m] = self._matrix(k)
         self.order = k
         first = self.n * self.d
@@ -228,7 +231,7 @@ class GatedExpansion(Expansion):
         errors = self.errors.reversed[self.highest - self.order + 1 :].reshape(self.order, self.m * self.N)
         e = self.powers(time, self.order)[::-1] @ errors
         M = self.constant[neuron]
-        if self.kappa:
+        if self.moving:
             V = state[self.n * self.d :][: self.m * self.n].reshape(self.m, self.n)
             M = self.kappa * V[:, neuron] + state[-1] * M
         return np.asarray(M @ e.reshape(self.m, self.N))
@@ -278,13 +281,13 @@ class ScalarExpansion(GatedExpansion):
         start = self.highest - 1 - k
         U = self._U[start:]
         np.matmul(np.multiply(self.theta, e, out=self.work), self.X, out=U[0])
-        if self.kappa:
+        if self.moving:
             np.einsum("nl,lnd->nd", self.M[:, : k + 1], U, out=W)
         else:
             np.multiply(self.constant, U[0], out=W)
         if self.slides is not None:
             i, j = self.slides.member_neurons, self.slides.member_samples
-            if self.kappa:
+            if self.moving:
                 mu = np.einsum("pl,lp->p", self.M[i, : k + 1], self.errors.reversed[self.highest - k :, 0, j])
             else:
                 mu = self.constant[i, 0] * e.take(j)
@@ -317,7 +320,7 @@ class LayeredExpansion(GatedExpansion):
     def _weights(self, k: int) -> None:
         W, V, scale = self.W[k + 1], self.V[k + 1], -1.0 / (self.N * (k + 1))
         E = self.errors.reversed[self.highest - k :]
-        if self.kappa:
+        if self.moving:
             mu = self.M[:, : (k + 1) * self.m] @ E.reshape((k + 1) * self.m, self.N)
         else:
             mu = self.constant @ E[0]
@@ -349,7 +352,7 @@ class LinearExpansion(Expansion):
     def _weights(self, k: int) -> None:
         scale = -1.0 / (self.N * (k + 1))
         Q = self._Q[self.highest - k :]
-        if self.kappa == 0:
+        if not self.moving:
             np.matmul(self.constant, Q[0], out=self.W[k + 1])
         else:
             np.matmul(self.M[:, : (k + 1) * self.m], Q.reshape((k + 1) * self.m, self.d), out=self.W[k + 1])
