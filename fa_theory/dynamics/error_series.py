@@ -33,7 +33,10 @@ class _Series:
         self.reversed = np.zeros((highest + 1, *self.labels.shape), dtype=problem.X.dtype)
 
     def _start(self, output: Host) -> Host:
-        return self.loss.derivative(output.T, self.labels.T).T
+        return np.asarray(self.loss.derivative(output.T, self.labels.T).T)
+
+    def extend(self, k: int, output: Host) -> None:
+        raise NotImplementedError
 
 
 class _Squared(_Series):

@@ -90,6 +90,7 @@ def _first_kink(
     # |w_k| of each neuron for k = 2, and of all together for those above, which matter less
     second = x.longest * np.sqrt(np.einsum("id,id->i", W[2], W[2]))[:, None]
     sizes = [x.longest * float(np.dot(row, row)) ** 0.5 for row in x.S[3:top, : x.n * x.d]]
+    near = np.zeros(0, dtype=int)
     for _ in range(_SHRINKS):
         # side * z(t) >= side * (z_0 + z_1 t) - sum_k |w_k| |x| t^k, k >= 2: no root where that is >= 0 at the end
         linear = np.multiply(x.dZ, end, out=x.work)

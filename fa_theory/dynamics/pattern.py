@@ -143,6 +143,7 @@ class Pattern:
     def export(self, fractions: Host) -> Regime:
         """Return the regime; `fractions` are those of the sliding kinks."""
         sides = self.sides.T.astype(np.int8)
+        sides[self.silent] = self._regime.sides[0][self.silent]
         kinks = tuple(self._kinks[place] for place in self.sliding)
         return Regime(self.slope, (sides,), self._regime.signs, kinks, fractions, self._regime.decay)
 
@@ -174,7 +175,7 @@ class Pattern:
 
     def slopes(self, fractions: Host) -> Host:
         """Return theta, (N, n)."""
-        return self.export(fractions).slopes(fractions)[0].astype(self.sides.dtype)
+        return np.asarray(self.export(fractions).slopes(fractions)[0].astype(self.sides.dtype))
 
     def slid_on(self, neuron: int) -> list[int]:
         """Return the groups that a neuron slides on."""
@@ -245,7 +246,7 @@ class Pattern:
             place = end
         spread[arrays[0], np.arange(q)] = 1
         starts = np.cumsum(arrays[6]) - arrays[6]
-        return Slides(arrays[0], arrays[1], inverse, spread, *arrays[2:7], starts)
+        return Slides(*arrays, inverse, spread, starts)
 
     def _span(self, groups: list[int]) -> Span | None:
         """Return the span of groups; None where their inputs are dependent."""

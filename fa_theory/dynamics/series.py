@@ -211,9 +211,7 @@ class SeriesIntegration(Integration):
             self._fresh.update((neuron, sample) for sample in pattern.groups[g].samples.tolist() if sides[g])
         return True
 
-    def _through_kink(
-        self, pattern: Pattern, hit: Hit, state: Host, neuron: int, group: int
-    ) -> dict[int, int] | None:
+    def _through_kink(self, pattern: Pattern, hit: Hit, state: Host, neuron: int, group: int) -> dict[int, int] | None:
         """Return which sides the neuron's kinks at zero take (0: it slides); None where their rates do not tell."""
         x = pattern.expansion
         samples, orientations, ratios, low, high = pattern.groups[group]

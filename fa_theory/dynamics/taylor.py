@@ -31,7 +31,7 @@ _FLOOR = 1e-6
 
 
 class Slides(NamedTuple):
-    """The sliding kinks as arrays: q kinks, and the samples on them.
+    """The sliding kinks as arrays: q kinks, and the p samples on them.
 
     Attributes
     ----------
@@ -39,27 +39,29 @@ class Slides(NamedTuple):
         Their neurons.
     inputs : array, (q, d)
         The input of each kink's first sample.
-    inverse : array, (q, q)
-        Inverse of the matrix of inner products of the inputs, between kinks of the same neuron; zero elsewhere.
-    spread : array, (n, q)
-        One at (neuron, kink).
     member_neurons, member_samples : array, (p,)
         Neuron and sample of each member of a kink.
     low, high : array, (p,)
         mu of the members times these, added up for each kink, is c at fraction 0 and at fraction 1.
-    sizes, starts : array, (q,)
-        How many members each kink has, and where they start.
+    sizes : array, (q,)
+        How many members each kink has.
+    inverse : array, (q, q)
+        Inverse of the matrix of inner products of the inputs, between kinks of the same neuron; zero elsewhere.
+    spread : array, (n, q)
+        One at (neuron, kink).
+    starts : array, (q,)
+        Where the members of each kink start.
     """
 
     neurons: Host
     inputs: Host
-    inverse: Host
-    spread: Host
     member_neurons: Host
     member_samples: Host
     low: Host
     high: Host
     sizes: Host
+    inverse: Host
+    spread: Host
     starts: Host
 
 
@@ -150,7 +152,7 @@ class Expansion:
         V = self.V[k]
         if not self.moving:
             return self.constant
-        moved = self.kappa * V.T
+        moved = np.asarray(self.kappa * V.T)
         return moved + self.share[k] * self.constant if k == 0 or self.network.parameters.shares else moved
 
     def extend(self) -> float:
@@ -177,7 +179,8 @@ class Expansion:
         first = self.n * self.d
         inner, outer = self.S[k, :first], self.S[k, first:]
         weights = self._weight_of
-        return float(weights[0] * np.dot(inner, inner) + weights[1] * np.dot(outer, outer)) ** 0.5
+        square = float(weights[0] * np.dot(inner, inner) + weights[1] * np.dot(outer, outer))
+        return float(square**0.5)
 
     def _outputs(self, k: int) -> None:
         raise NotImplementedError
@@ -308,10 +311,7 @@ class LayeredExpansion(GatedExpansion):
 
     def _outputs(self, k: int) -> None:
         H = self.H[k]
-        if k == 0:
-            Z = self.Z
-        else:
-            Z = np.matmul(self.W[k], self.XT, out=self.dZ if k == 1 else H)
+        Z = self.Z if k == 0 else np.matmul(self.W[k], self.XT, out=self.dZ if k == 1 else H)
         np.multiply(self.theta, Z, out=H)
         f = self.outer[:, (self.highest - k) * self.n :] @ self._flat[: (k + 1) * self.n]
         f += self.c[k][:, None]
@@ -320,10 +320,8 @@ class LayeredExpansion(GatedExpansion):
     def _weights(self, k: int) -> None:
         W, V, scale = self.W[k + 1], self.V[k + 1], -1.0 / (self.N * (k + 1))
         E = self.errors.reversed[self.highest - k :]
-        if self.moving:
-            mu = self.M[:, : (k + 1) * self.m] @ E.reshape((k + 1) * self.m, self.N)
-        else:
-            mu = self.constant @ E[0]
+        degrees = (k + 1) * self.m
+        mu = self.M[:, :degrees] @ E.reshape(degrees, self.N) if self.moving else self.constant @ E[0]
         np.matmul(np.multiply(self.theta, mu, out=self.work), self.X, out=W)
         if self.slides is not None:
             self._hold(k, W, mu[self.slides.member_neurons, self.slides.member_samples])
