@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fa_theory.backend import machine_epsilon
 from fa_theory.dynamics.pattern import DEFINITE, Pattern
 from fa_theory.dynamics.roots import derivative_at, first_root
 from fa_theory.dynamics.taylor import Expansion, GatedExpansion
@@ -15,6 +16,7 @@ Host = np.ndarray[Any, Any]
 _BATCH = 24
 _SHRINKS = 8
 _TINY = 1e-30
+_NOISE = 256
 
 
 class Hit(NamedTuple):
@@ -111,21 +113,30 @@ def _first_kink(
     values = np.einsum("kcd,cd->kc", W[:, neurons], x.X[samples]) * side
     values[0] = x.Z[neurons, samples] * side
     hit: Hit | None = None
+    noise = _NOISE * machine_epsilon(x.X)
     columns = values.T.tolist()
     for index in (values[0] / np.maximum(-values[1], _TINY)).argsort().tolist():
         p = columns[index]
         place = int(neurons[index]), int(samples[index])
         deflated = p
-        if place in fresh:  # p = t q or t^2 q
-            if abs(p[1]) <= DEFINITE * x.norms[place[1]] * float(np.linalg.norm(W[1, place[0]])):
-                p[1] = 0.0
-            deflated = p[1 if p[1] else 2 :]
-            if not any(deflated):
-                continue
+        if place in fresh:
+            deflated = _deflated(p, [DEFINITE, *[noise] * (top - 2)], W[1:, place[0]], float(x.norms[place[1]]))
+            if not deflated:
+                continue  # it stays on its kink, as it does where nothing drives the neuron
         time = first_root(deflated, end if hit is None else hit.time)
         if time is not None:
             hit = Hit(time, "kink", *place, derivative_at(p, time))
     return hit, end
+
+
+def _deflated(p: list[float], shares: list[float], moves: Host, length: float) -> list[float]:
+    """Divide a polynomial that is zero at the start by t as often as that leaves it zero there, up to rounding."""
+    p[0] = 0.0
+    for k, (share, move) in enumerate(zip(shares, moves, strict=True), start=1):
+        if abs(p[k]) > share * length * float(np.dot(move, move)) ** 0.5:
+            return p[k:]
+        p[k] = 0.0
+    return []
 
 
 def _earliest(values: Host, end: float) -> tuple[int, float, float] | None:

@@ -166,7 +166,7 @@ class Pattern:
         width = high - low
         found = np.divide(c - low, width, out=np.full(len(width), 0.5), where=width != 0)
         signs = np.asarray([self._sign(place) for place in self.sliding])
-        return np.where(signs > 0, found, 1 - found)
+        return np.asarray(np.where(signs > 0, found, 1 - found))
 
     def _sign(self, place: tuple[int, int]) -> int:
         """Return +1 where a kink's first sample lies on the same side as its group's first, else -1."""
@@ -175,7 +175,7 @@ class Pattern:
 
     def slopes(self, fractions: Host) -> Host:
         """Return theta, (N, n)."""
-        return np.asarray(self.export(fractions).slopes(fractions)[0].astype(self.sides.dtype))
+        return np.asarray(self.export(fractions).slopes(fractions)[0], dtype=self.sides.dtype)
 
     def slid_on(self, neuron: int) -> list[int]:
         """Return the groups that a neuron slides on."""
@@ -222,8 +222,8 @@ class Pattern:
         sizes = np.asarray([len(group.samples) for _, group in places], dtype=int)
         neurons = np.asarray([neuron for neuron, _ in places], dtype=int)
         arrays = [neurons, x.X[[int(group.samples[0]) for _, group in places]], np.repeat(neurons, sizes)]
-        for field in (0, 3, 4):
-            arrays.append(np.concatenate([group[field] for _, group in places] or [np.zeros(0, dtype=int)]))
+        empty = [np.zeros(0, dtype=int)]
+        arrays += [np.concatenate([group[field] for _, group in places] or empty) for field in (0, 3, 4)]
         arrays.append(sizes)
         kept = np.zeros(0, dtype=int)
         if old is not None:
@@ -246,7 +246,7 @@ class Pattern:
             place = end
         spread[arrays[0], np.arange(q)] = 1
         starts = np.cumsum(arrays[6]) - arrays[6]
-        return Slides(*arrays, inverse, spread, starts)
+        return Slides(*arrays[:7], inverse, spread, starts)  # type: ignore[call-arg]
 
     def _span(self, groups: list[int]) -> Span | None:
         """Return the span of groups; None where their inputs are dependent."""

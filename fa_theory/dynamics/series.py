@@ -214,7 +214,7 @@ class SeriesIntegration(Integration):
     def _through_kink(self, pattern: Pattern, hit: Hit, state: Host, neuron: int, group: int) -> dict[int, int] | None:
         """Return which sides the neuron's kinks at zero take (0: it slides); None where their rates do not tell."""
         x = pattern.expansion
-        samples, orientations, ratios, low, high = pattern.groups[group]
+        samples, _, ratios, low, high = pattern.groups[group]
         w = x.W[1][neuron]
         if not hit.slope < -DEFINITE * float(np.dot(w, w)) ** 0.5 * x.norms[hit.column]:
             return None

@@ -4,8 +4,8 @@ Between events a two-layer network with a piecewise-linear activation has polyno
 
     N dW_1/dt = -(theta * mu) X,   N dW_2/dt = -e h^T,   h = theta * (W_1 X^T),   f = W_2 h
 
-(neurons and outputs first, samples last: mu, theta, h are (n, N), e and f (m, N)). So the coefficient of degree k + 1 of
-the weights follows from those of degree <= k of everything, products turning into Cauchy products. A bias b_1 is a
+(neurons and outputs first, samples last: mu, theta, h are (n, N), e and f (m, N)). So the coefficient of degree k + 1
+of the weights follows from those of degree <= k of everything, products turning into Cauchy products. A bias b_1 is a
 weight on a constant input. The same coefficients give the state at any time of the step, and every surface as a
 polynomial.
 
