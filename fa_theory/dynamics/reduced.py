@@ -207,8 +207,8 @@ class _Series:
         self.u, self.backwards = np.zeros((highest + 1, d)), np.zeros((highest + 1, d))  # degree k at place P - k
         self.alpha, self.bias = np.zeros(highest + 1), np.zeros(highest + 1)  # alpha backwards too
 
-    def expand(self, state: Host) -> None:
-        """Compute all coefficients at a state."""
+    def expand(self, state: Host, unit: float) -> None:
+        """Compute all coefficients at a state, with time counted in units, so that they do not overflow."""
         field, top, u = self.field, self.highest, self.u
         u[0], self.bias[0] = state[:-1], state[-1]
         for k in range(top):
@@ -222,13 +222,13 @@ class _Series:
             if field.trained_bias:
                 a = field.gram @ u[k] + field.sent * (square / 2) + product + (0 if k else field.end_to_end)
                 move += self.bias[k] * self.centre
-                self.bias[k + 1] = -(self.centre @ a + self.bias[k] - (0 if k else self.target)) / (k + 1)
+                self.bias[k + 1] = -(self.centre @ a + self.bias[k] - (0 if k else self.target)) * unit / (k + 1)
             elif k == 0:
                 move += self.bias[0] * self.centre
-            u[k + 1] = move / -(k + 1)
+            u[k + 1] = move * (-unit / (k + 1))
 
     def at(self, time: float, degrees: int) -> Host:
-        """Return the state at a time after the expansion's, with coefficients below `degrees`."""
+        """Return the state that many units after the expansion's, with coefficients below `degrees`."""
         powers = time ** np.arange(degrees)
         return np.append(powers @ self.u[:degrees], powers @ self.bias[:degrees])
 
@@ -243,15 +243,17 @@ def _by_series(field: _Field, times: Host, tolerance: float) -> tuple[Host, str]
     states, state, time, end = [field.start], field.start, 0.0, float(times[-1])
     top = min(_MOST_DEGREES, 4 - int(np.log(tolerance) / 2))
     series, scale = _Series(field, top), 1 / max(1.0, float(np.max(abs(field.gram))) + abs(field.aligned))
+    rate = float(np.linalg.norm(series.covariance)) * (float(np.linalg.norm(field.gram)) + abs(field.aligned))
+    unit = min(1 / rate if rate > 0 else 1.0, 1.0)
     for _ in range(_MAX_STEPS):
         if time >= end:
             return np.stack(states), "completed"
-        series.expand(state)
+        series.expand(state, unit)
         size, before, last = series.sizes()
         if not np.isfinite(last):
             return np.stack(states), "diverged"
         allowed = tolerance * (size + scale)
-        step = min(
+        step = unit * min(
             (allowed / last) ** (1 / top) if last else np.inf,
             _FALLING * allowed ** (1 / top) / before ** (1 / (top - 1)) if before else np.inf,
         )
@@ -259,8 +261,8 @@ def _by_series(field: _Field, times: Host, tolerance: float) -> tuple[Host, str]
         if reached == time:
             return np.stack(states), "diverged"
         while len(states) < len(times) and times[len(states)] <= reached:
-            states.append(series.at(float(times[len(states)]) - time, top))
-        state, time = series.at(reached - time, top), reached
+            states.append(series.at((float(times[len(states)]) - time) / unit, top))
+        state, time, unit = series.at((reached - time) / unit, top), reached, min(step, 1.0)
         if not np.all(abs(state) < BLOW_UP):
             return np.stack(states), "diverged"
     return np.stack(states), "too_many_steps"
