@@ -8,7 +8,7 @@
 #   make test-lowest                   the test suite on the lowest supported versions of the dependencies
 #   make bench                         benchmarks
 #   make tightness [TIGHTNESS_ARGS='--instances 20']   how tight the bounds are, on the benchmark set: tests/benchmarks/TIGHTNESS.md
-#   make docs                          reference pages in .build/docs
+#   make docs                          the documentation as pages that need no network, in .build/docs
 #   make clean                         remove everything made here
 PYTHON ?= python3
 PYTEST_ARGS ?=
@@ -85,7 +85,8 @@ tightness: $(VENV)/.runtime
 	$(BIN)/python tests/benchmarks/bench_tightness.py $(TIGHTNESS_ARGS)
 
 docs: $(VENV)/.dev
-	$(BIN)/pdoc --math --docformat numpy --output-directory .build/docs fa_theory
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=.docs $(BIN)/mkdocs build --quiet -f .docs/mkdocs.yml
+	@echo "documentation: .build/docs/index.html"
 
 clean:
 	rm -rf $(VENV) $(LOWEST) .build build dist report *.egg-info .coverage* .hypothesis .benchmarks \

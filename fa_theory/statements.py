@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fa_theory.choices import not_among
+
 PAPER = (
     "Z. Robertson and O. Koyejo, Implicit Regularization in Feedback Alignment Learning Mechanisms for Neural "
     "Networks, ICML 2024 (arXiv:2306.01870)"
@@ -290,7 +292,7 @@ def cite(statement_id: str) -> str:
     matrix-law (Matrix conservation law): this project's own statement, not from the paper.
     """
     if statement_id not in STATEMENTS:
-        raise ValueError(f"statement must be one of {', '.join(STATEMENTS)}, got {statement_id!r}")
+        raise not_among("statement", statement_id, STATEMENTS)
     statement = STATEMENTS[statement_id]
     source = (
         PAPER + "; constants and assumptions as in fa_theory"

@@ -40,6 +40,10 @@ def test_version_is_the_one_of_setup_cfg():
     assert fa_theory.__version__ == metadata.version("fa_theory") == setup_cfg()["metadata"]["version"]
 
 
+def test_the_citation_has_the_version():
+    assert f"\nversion: {fa_theory.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
 def test_changelog_has_the_version():
     assert f"## {fa_theory.__version__} " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 

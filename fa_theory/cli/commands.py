@@ -20,7 +20,7 @@ from fa_theory.cli.check import check
 from fa_theory.cli.discover import discover_command
 from fa_theory.cli.falsify import falsify
 from fa_theory.cli.options import InstanceOptions, make_instance, with_instance_options
-from fa_theory.cli.output import JsonFile, check_writable, console_for_tables, write_json
+from fa_theory.cli.output import Format, JsonFile, TableFormat, check_writable, say, show
 from fa_theory.cli.prove import prove
 from fa_theory.dynamics import check_fit, decay_rates, recorded_steps, recorded_times, simulate
 from fa_theory.ledger import proof_evidence
@@ -71,6 +71,7 @@ def verify(
     jobs: Annotated[
         int | None, typer.Option(help="Processes that run the suite (default: one for each processor).", min=1)
     ] = None,
+    form: TableFormat = Format.RICH,
     json_file: JsonFile = None,
     save_state_file: SaveState = None,
     certificate: Annotated[
@@ -104,25 +105,22 @@ def verify(
         save_state(save_state_file, instances[0].network, instances[0].problem)
     jobs = jobs or os.cpu_count() or 1
     reports, interrupted = _run(instances, epsilon, rigorous=rigorous or certificate is not None, jobs=jobs)
-    console = console_for_tables()
-    if single and reports:
-        table.print_verdicts(console, reports[0].verdicts)
-        console.print(f"run: {reports[0].trajectory.outcome.replace('_', ' ')}")
+    if reports and single:
+        show([table.verdict_sheet(reports[0].verdicts)], reports[0].to_json(), form, json_file)
+        say(form, f"run: {reports[0].trajectory.outcome.replace('_', ' ')}")
     elif reports:
-        table.print_runs(console, reports)
-        table.print_verdicts(console, summarise(reports))
-    if json_file is not None and reports:
-        write_json(json_file, reports[0].to_json() if single else _suite_json(reports, interrupted))
+        sheets = [table.runs_sheet(reports), table.verdict_sheet(summarise(reports))]
+        show(sheets, _suite_json(reports, interrupted), form, json_file)
     if certificate is not None and reports:
         from fa_theory.verification.certificate import write_certificate
 
         write_certificate(certificate, reports[0])
-        console.print(f"certificate: {certificate}")
+        say(form, f"certificate: {certificate}")
     if report is not None and reports:
         from fa_theory.view.page import write_report
 
         page = write_report(report, reports, command="fa-theory " + " ".join(sys.argv[1:]))
-        console.print(f"report: {page}")
+        say(form, f"report: {page}")
     if interrupted:
         print(f"interrupted: {len(reports)} of {len(instances)} runs were finished and are kept", file=sys.stderr)
         raise typer.Exit(INTERRUPTED)
@@ -132,7 +130,11 @@ def verify(
 @app.command(name="simulate")
 @with_instance_options
 def simulate_command(
-    *, options: InstanceOptions, json_file: JsonFile = None, save_state_file: SaveState = None
+    *,
+    options: InstanceOptions,
+    form: TableFormat = Format.RICH,
+    json_file: JsonFile = None,
+    save_state_file: SaveState = None,
 ) -> None:
     """Run an instance and write its trajectory.
 
@@ -146,15 +148,19 @@ def simulate_command(
         trajectory = simulate(
             instance.network, instance.problem, progress=lambda part: advance(instance, part), **instance.run
         )
-    table.print_trajectory(console_for_tables(), trajectory)
-    if json_file is not None:
-        write_json(json_file, {"instance": describe(instance), "trajectory": trajectory_json(trajectory)})
+    document = {"instance": describe(instance), "trajectory": trajectory_json(trajectory)}
+    show([table.trajectory_sheet(trajectory)], document, form, json_file)
 
 
 @app.command()
 @with_instance_options
 def bound(
-    *, options: InstanceOptions, epsilon: Epsilon = None, rigorous: Rigorous = False, json_file: JsonFile = None
+    *,
+    options: InstanceOptions,
+    epsilon: Epsilon = None,
+    rigorous: Rigorous = False,
+    form: TableFormat = Format.RICH,
+    json_file: JsonFile = None,
 ) -> None:
     """Compute the bounds from the start and the data alone; nothing is simulated.
 
@@ -179,23 +185,20 @@ def bound(
     method = "flow" if step_size is None else "gd"
     bounds = sharpest_first((without_decay(each, decay) for each in computed), times[-1], method)
     best = sharpest(bounds, times[-1], method)
-    table.print_bounds(console_for_tables(), bounds, times[-1], best)
-    if json_file is not None:
-        rows = [bound_json(each, times) for each in bounds]
-        write_json(json_file, {"instance": describe(instance), "bounds": rows, "sharpest": list(best)})
+    rows = [bound_json(each, times) for each in bounds]
+    document = {"instance": describe(instance), "bounds": rows, "sharpest": list(best)}
+    show([table.bound_sheet(bounds, times[-1], best)], document, form, json_file)
 
 
 @app.command()
-def theorems(*, json_file: JsonFile = None) -> None:
+def theorems(*, form: TableFormat = Format.RICH, json_file: JsonFile = None) -> None:
     """List the statements: id, title, source (paper or own), evidence available.
 
     Example: fa-theory theorems --json theorems.json
     """
     check_writable(json_file)
-    table.print_statements(console_for_tables())
-    if json_file is not None:
-        rows = [asdict(each) | {"proof": proof_evidence(each.id)} for each in STATEMENTS.values()]
-        write_json(json_file, {"theorems": rows})
+    rows = [asdict(each) | {"proof": proof_evidence(each.id)} for each in STATEMENTS.values()]
+    show([table.statement_sheet()], {"theorems": rows}, form, json_file)
 
 
 app.command()(prove)

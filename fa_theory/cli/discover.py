@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from fa_theory.cli.output import JsonFile, check_writable, console_for_tables, write_json
+from fa_theory.cli.output import Format, JsonFile, TableFormat, check_writable, show
+from fa_theory.view.sheet import Sheet
 
 _WHAT, _SEARCH = "Network", "Search"
 
@@ -51,6 +51,7 @@ def discover_command(
         int, typer.Option(help="Largest degree of polynomial laws; 0 only counts", rich_help_panel=_SEARCH)
     ] = 2,
     seed: Annotated[int, typer.Option(help="Draws feedback, start and points", rich_help_panel=_SEARCH)] = 0,
+    form: TableFormat = Format.RICH,
     json_file: JsonFile = None,
 ) -> None:
     """Count and list what a rule conserves for all data, and say whether that is all.
@@ -82,9 +83,8 @@ def discover_command(
             parameters = {f"W{k + 1}": (widths[k + 1], widths[k]) for k in range(depth)}
             data = {"x": (sizes[1], 1), "e": (sizes[2], 1)}
             found = discover_function(_load(field), parameters, data, progress=progress, **options)
-    _print(console_for_tables(), found)
-    if json_file is not None:
-        write_json(json_file, {"rule": field or rule, "shape": list(sizes), "depth": depth, **found.to_json()})
+    document = {"rule": field or rule, "shape": list(sizes), "depth": depth, **found.to_json()}
+    show([_sheet(found)], document, form, json_file)
 
 
 def _sizes(shape: str) -> tuple[int, int, int]:
@@ -142,20 +142,12 @@ def _progress() -> Iterator[Callable[[str], None]]:
         yield lambda message: status.update(escape(message))
 
 
-def _print(console: Console, found: Any) -> None:
-    for sentence in found.explanation:
-        console.print(escape(sentence), highlight=False)
-    if found.laws:
-        table = Table()
-        for heading in ("law", "formula in Python, indices from 0"):
-            table.add_column(heading, overflow="fold")
-        for law in found.laws:
-            table.add_row(escape(law.name), escape(law.python))
-        console.print(table)
+def _sheet(found: Any) -> Sheet:
+    notes = list(found.explanation)
     if found.feedback and found.laws:
-        console.print("Feedback matrices that were drawn:", highlight=False)
+        notes.append("Feedback matrices that were drawn:")
         for name, matrix in found.feedback.items():
             rows = [[str(value) for value in row] for row in matrix.tolist()]
-            console.print(
-                escape(f"{name} = [{', '.join('[' + ', '.join(row) + ']' for row in rows)}]"), highlight=False
-            )
+            notes.append(f"  {name} = [{', '.join('[' + ', '.join(row) + ']' for row in rows)}]")
+    headers = ("law", "formula in Python, indices from 0")
+    return Sheet(headers, tuple((law.name, law.python) for law in found.laws), tuple(notes))

@@ -12,15 +12,19 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fa_theory import __version__
-from fa_theory.cli.output import JsonFile, check_writable, console_for_tables, write_json
+from fa_theory.cli.options import completing
+from fa_theory.cli.output import Format, JsonFile, TableFormat, check_writable, say, show
 from fa_theory.falsification import EVALUATIONS, droppable
 from fa_theory.falsification import falsify as search_for_counterexample
 from fa_theory.model import save_state
+from fa_theory.statements import STATEMENTS
 from fa_theory.view import table
 
 
 def falsify(
-    statement: Annotated[str, typer.Argument(metavar="ID", help="The statement.")],
+    statement: Annotated[
+        str, typer.Argument(metavar="ID", help="The statement.", autocompletion=completing(*STATEMENTS))
+    ],
     *,
     drop: Annotated[
         str | None, typer.Option(help="Drop this assumption; a wrong name lists those that can be dropped.")
@@ -36,6 +40,7 @@ def falsify(
             "--save-state", help="Write the instance with the smallest slack (.npz).", rich_help_panel="Output"
         ),
     ] = None,
+    form: TableFormat = Format.RICH,
     json_file: JsonFile = None,
 ) -> None:
     """Search tiny instances for one that breaks a statement; report the smallest slack. Exit status 1 if one does.
@@ -49,14 +54,10 @@ def falsify(
         )
     if save_state_file is not None and found.instance is not None:
         save_state(save_state_file, found.instance.network, found.instance.problem)
-    console = console_for_tables()
-    table.print_search(console, found, droppable(statement))
+    document = {"version": __version__, "search": found.to_json()}
+    show([table.search_sheet(found, droppable(statement))], document, form, json_file)
     if found.instance is not None:
-        console.print(
-            f"run it again: {found.command(str(save_state_file or 'FILE.npz'))}", soft_wrap=True, highlight=False
-        )
-    if json_file is not None:
-        write_json(json_file, {"version": __version__, "search": found.to_json()})
+        say(form, f"run it again: {found.command(str(save_state_file or 'FILE.npz'))}")
     raise typer.Exit(int(found.refuted))
 
 

@@ -9,11 +9,20 @@ from typing import Annotated, Any, NamedTuple, get_type_hints
 
 import typer
 
+from fa_theory.choices import not_among
 from fa_theory.dynamics import METHODS
-from fa_theory.model import INITIALISATIONS
+from fa_theory.model import INITIALISATIONS, LOSSES
 from fa_theory.verification import Instance, instance_from_data, instance_from_state
 
 _DATA, _MODEL, _RUN = "Data", "Network", "Run"
+
+RULES = ("fa", "sign-fa", "adafa:1", "backprop", "dfa")
+ACTIVATIONS = ("linear", "relu", "leaky_relu:0.1", "power:2", "tanh")
+
+
+def completing(*words: str) -> Callable[[str], list[str]]:
+    """Return what a shell's completion asks: which of the words begin as what was typed."""
+    return lambda incomplete: [word for word in words if word.startswith(incomplete)]
 
 
 class InstanceOptions(NamedTuple):
@@ -35,15 +44,28 @@ class InstanceOptions(NamedTuple):
         typer.Option(help="Start state (.npz): X, Y, W1, W2, ..., B2, ..., optionally b1, ...", rich_help_panel=_DATA),
     ] = None
     rule: Annotated[
-        str | None, typer.Option(help="fa, sign-fa, adafa:K, backprop or dfa (default fa)", rich_help_panel=_MODEL)
+        str | None,
+        typer.Option(
+            help="fa, sign-fa, adafa:K, backprop or dfa (default fa)",
+            rich_help_panel=_MODEL,
+            autocompletion=completing(*RULES),
+        ),
     ] = None
     activation: Annotated[
         str | None,
-        typer.Option(help="linear, relu, leaky_relu:A, power:K or tanh (default linear)", rich_help_panel=_MODEL),
+        typer.Option(
+            help="linear, relu, leaky_relu:A, power:K or tanh (default linear)",
+            rich_help_panel=_MODEL,
+            autocompletion=completing(*ACTIVATIONS),
+        ),
     ] = None
     loss: Annotated[
         str | None,
-        typer.Option(help="squared, logistic, exponential or cross_entropy (default squared)", rich_help_panel=_MODEL),
+        typer.Option(
+            help=f"{', '.join(LOSSES)} (default squared)",
+            rich_help_panel=_MODEL,
+            autocompletion=completing(*LOSSES),
+        ),
     ] = None
     width: Annotated[
         int | None, typer.Option(help="Neurons in each hidden layer (default 10)", rich_help_panel=_MODEL)
@@ -53,7 +75,12 @@ class InstanceOptions(NamedTuple):
         bool | None, typer.Option("--biases", help="Train a bias in every layer.", rich_help_panel=_MODEL)
     ] = None
     init: Annotated[
-        str | None, typer.Option(help=f"{', '.join(INITIALISATIONS)} (default aligned)", rich_help_panel=_MODEL)
+        str | None,
+        typer.Option(
+            help=f"{', '.join(INITIALISATIONS)} (default aligned)",
+            rich_help_panel=_MODEL,
+            autocompletion=completing(*INITIALISATIONS),
+        ),
     ] = None
     alignment: Annotated[
         float | None,
@@ -62,9 +89,12 @@ class InstanceOptions(NamedTuple):
     seed: Annotated[
         int | None, typer.Option(help="Seed of the start and of minibatches (default 0)", rich_help_panel=_MODEL)
     ] = None
-    method: Annotated[str | None, typer.Option(help=f"{', '.join(METHODS)} (default flow)", rich_help_panel=_RUN)] = (
-        None
-    )
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help=f"{', '.join(METHODS)} (default flow)", rich_help_panel=_RUN, autocompletion=completing(*METHODS)
+        ),
+    ] = None
     time: Annotated[float | None, typer.Option(help="End of the flow (default 10)", rich_help_panel=_RUN)] = None
     steps: Annotated[
         int | None, typer.Option(help="Steps of gd, sgd and midpoint (default 1000)", rich_help_panel=_RUN)
@@ -116,7 +146,7 @@ def make_instance(options: InstanceOptions) -> Instance:
     given = options.given
     method = given.get("method", "flow")
     if method not in METHODS:
-        raise ValueError(f"--method must be one of {', '.join(METHODS)}, got {method!r}")
+        raise not_among("--method", method, METHODS)
     for name, methods in _USED_BY.items():
         if name in given and method not in methods:
             raise ValueError(f"--{name.replace('_', '-')} is for --method {' or '.join(methods)}, not {method}")

@@ -1,9 +1,12 @@
-"""Where commands write: the terminal, and JSON files."""
+"""Where commands write: tables on the standard output in the format asked for, and JSON files."""
 
 from __future__ import annotations
 
 import json
 import os
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,12 +14,54 @@ import typer
 from rich.console import Console
 
 from fa_theory.files import replacing
+from fa_theory.view.sheet import Sheet, as_csv, as_markdown, print_sheet
 
 _PIPE_WIDTH = 160
 
 JsonFile = Annotated[
     Path | None, typer.Option("--json", help="Write what the table shows, and more, as JSON.", rich_help_panel="Output")
 ]
+
+
+class Format(StrEnum):
+    """How tables are printed."""
+
+    RICH = "rich"
+    MARKDOWN = "markdown"
+    CSV = "csv"
+    JSON = "json"
+
+
+TableFormat = Annotated[
+    Format,
+    typer.Option(
+        "--format",
+        help="How tables are printed: rich (for a terminal), markdown, csv (the last table only), or json (what --json "
+        "writes).",
+        rich_help_panel="Output",
+    ),
+]
+
+
+def show(sheets: Sequence[Sheet], document: dict[str, Any], form: Format, json_file: Path | None) -> None:
+    """Print sheets, or the document that goes with them, in the format asked for; write the document to a file."""
+    if form is Format.RICH:
+        console = console_for_tables()
+        for sheet in sheets:
+            print_sheet(console, sheet)
+    elif form is Format.MARKDOWN:
+        sys.stdout.write("\n".join(map(as_markdown, sheets)))
+    elif form is Format.CSV:
+        sys.stdout.write(as_csv(sheets[-1]))
+    else:
+        sys.stdout.write(_json(document) + "\n")
+    if json_file is not None:
+        write_json(json_file, document)
+
+
+def say(form: Format, sentence: str) -> None:
+    """Print a sentence that belongs to no table: to stderr where the standard output is to be read by a program."""
+    print(sentence, file=sys.stderr if form in (Format.CSV, Format.JSON) else sys.stdout)
 
 
 def console_for_tables() -> Console:
@@ -37,4 +82,8 @@ def check_writable(*files: Path | None) -> None:
 def write_json(path: Path, values: dict[str, Any]) -> None:
     """Write JSON values, whole or not at all; numbers that are not finite are refused."""
     with replacing(path) as stream:
-        stream.write(json.dumps(values, indent=1, allow_nan=False).encode())
+        stream.write(_json(values).encode())
+
+
+def _json(values: dict[str, Any]) -> str:
+    return json.dumps(values, indent=1, allow_nan=False)

@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fa_theory import __version__
-from fa_theory.cli.output import JsonFile, check_writable, console_for_tables, write_json
+from fa_theory.cli.options import completing
+from fa_theory.cli.output import Format, JsonFile, TableFormat, check_writable, say, show
 from fa_theory.files import replacing
 from fa_theory.proofs import check_proofs, lemma_ids, proof, statement_ids
 from fa_theory.view import table
@@ -25,9 +26,15 @@ if TYPE_CHECKING:
 
 def prove(
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID ...]", help="Statements or lemmas; default: all.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[ID ...]",
+            help="Statements or lemmas; default: all.",
+            autocompletion=completing(*statement_ids(), *lemma_ids()),
+        ),
     ] = None,
     *,
+    form: TableFormat = Format.RICH,
     json_file: JsonFile = None,
     latex: Annotated[
         Path | None,
@@ -48,12 +55,10 @@ def prove(
     wanted = tuple(dict.fromkeys(ids or lemma_ids() + statement_ids()))
     with _progress(len(wanted)) as progress:
         checked = check_proofs(wanted, jobs=jobs, progress=progress)
-    console = console_for_tables()
-    table.print_proofs(console, checked)
-    if json_file is not None:
-        write_json(json_file, {"version": __version__, "proofs": [_row(each) for each in checked]})
+    document = {"version": __version__, "proofs": [_row(each) for each in checked]}
+    show([table.proof_sheet(checked)], document, form, json_file)
     if latex is not None:
-        _write_document(latex, checked, console)
+        say(form, _write_document(latex, checked))
     raise typer.Exit(int(any(each.status != "proved" for each in checked)))
 
 
@@ -62,7 +67,7 @@ def _row(checked: Checked) -> dict[str, Any]:
     return row | {"evidence": checked.evidence, "kind": "lemma" if checked.id in lemma_ids() else "statement"}
 
 
-def _write_document(path: Path, checked: tuple[Checked, ...], console: Console) -> None:
+def _write_document(path: Path, checked: tuple[Checked, ...]) -> str:
     from fa_theory.symbolic.document import compile_pdf, latex_document
 
     entries = [(proof(each.id), each) for each in checked]
@@ -75,7 +80,7 @@ def _write_document(path: Path, checked: tuple[Checked, ...], console: Console) 
     except RuntimeError as failed:
         print(f"fa-theory: no PDF, as {failed}", file=sys.stderr)
         engine = ""
-    console.print(f"derivations: {path}" + (f", {pdf} (by {engine})" if engine else "; no PDF was made"))
+    return f"derivations: {path}" + (f", {pdf} (by {engine})" if engine else "; no PDF was made")
 
 
 @contextmanager

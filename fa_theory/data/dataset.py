@@ -8,6 +8,7 @@ from typing import SupportsIndex
 import numpy as np
 import numpy.typing as npt
 
+from fa_theory.choices import not_among
 from fa_theory.data.table import Column, Table, parse_number
 
 _Floats = npt.NDArray[np.float64]
@@ -97,7 +98,7 @@ def make_dataset(
         If an entry of `rows` is not an integer.
     """
     if loss not in _LOSSES:
-        raise _error(table, f"unknown loss {loss!r}; it must be one of {', '.join(_LOSSES)}")
+        raise _error(table, str(not_among("loss", loss, _LOSSES)))
     if target is None and table.embedded:
         target = _IRIS_TARGETS[loss]
     column, positive = _split_target(table, target)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fa_theory.backend import is_exact, namespace, require_same_kind
+from fa_theory.choices import not_among
 from fa_theory.dynamics.decay import WeightDecay
 from fa_theory.dynamics.discrete import gradient_descent
 from fa_theory.dynamics.flow import flow
@@ -60,7 +61,7 @@ def simulate(
         If an argument is out of range, the values are exact rationals, or network and problem do not fit each other.
     """
     if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+        raise not_among("method", method, METHODS)
     if is_exact(problem.X):
         raise ValueError("weights and X must be floating-point to be simulated, got exact rationals")
     check_fit(network, problem)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from fa_theory.choices import not_among
 from fa_theory.falsification.families import Coordinates, Family
 from fa_theory.model import Network, Problem
 from fa_theory.statements import STATEMENTS
@@ -76,7 +77,7 @@ def droppable(statement: str) -> tuple[str, ...]:
         If there is no statement of that id.
     """
     if statement not in STATEMENTS:
-        raise ValueError(f"statement must be one of {', '.join(STATEMENTS)}, got {statement!r}")
+        raise not_among("statement", statement, STATEMENTS)
     return tuple(each.dropped for each in claims() if each.statement == statement and each.dropped is not None)
 
 

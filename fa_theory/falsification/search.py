@@ -16,7 +16,7 @@ from fa_theory.dynamics import Progress
 from fa_theory.falsification.claims import Claim, Outcome, find_claim
 from fa_theory.falsification.families import Coordinates, make_instance
 from fa_theory.model import Network, Problem
-from fa_theory.verification import Instance, describe
+from fa_theory.verification import Instance, command_from_state, describe
 
 Host = np.ndarray[Any, Any]
 
@@ -88,15 +88,7 @@ class Search:
 
     def command(self, state: str) -> str | None:
         """Return the command that runs the instance again from its state file."""
-        if self.instance is None:
-            return None
-        network, run = self.instance.network, dict(self.instance.run)
-        words = ["fa-theory verify --state", state, "--rule", network.rule_name]
-        words += ["--activation", network.activation.name, "--loss", self.instance.problem.loss.name]
-        for name, value in run.items():
-            text = ",".join(map(repr, value)) if isinstance(value, list | tuple) else f"{value}"
-            words += [f"--{name.replace('_', '-')}", text]
-        return " ".join(words)
+        return None if self.instance is None else command_from_state(self.instance, state)
 
 
 class _Hunt:

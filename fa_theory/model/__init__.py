@@ -2,6 +2,7 @@
 
 from fa_theory.model.activations import Activation, activation, leaky_relu, linear, power, relu, tanh
 from fa_theory.model.feedback import (
+    RULES,
     AdaptiveFeedback,
     Backprop,
     DirectFeedback,
@@ -21,6 +22,7 @@ from fa_theory.model.state import State, load_state, save_state
 __all__ = [
     "INITIALISATIONS",
     "LOSSES",
+    "RULES",
     "Activation",
     "AdaptiveFeedback",
     "Backprop",

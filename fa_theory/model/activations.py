@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from fa_theory.backend import Array, namespace, number_like
+from fa_theory.choices import not_among
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def activation(name: str) -> Activation:
         except (ValueError, ZeroDivisionError):
             raise ValueError(f"activation {name!r}: {number!r} is not a number") from None
         return _WITH_NUMBER[kind](value)
-    raise ValueError(f"activation must be one of linear, relu, tanh, leaky_relu:A, power:K, got {name!r}")
+    raise not_among("activation", name, ("linear", "relu", "tanh", "leaky_relu:A", "power:K"))
 
 
 def as_activation(given: str | Activation) -> Activation:

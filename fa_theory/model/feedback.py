@@ -15,6 +15,10 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from fa_theory.backend import Array, floating, is_exact, namespace, number_like, require_same_kind, to_numpy
+from fa_theory.choices import not_among
+
+RULES = ("fa", "sign-fa", "adafa", "backprop", "dfa")
+"""The rules that have a name; adaFA's is followed by its kappa, as in ``adafa:0.5``."""
 
 
 class FeedbackRule(Protocol):
@@ -322,7 +326,7 @@ def feedback_rules(name: str, weights: Sequence[Array], matrices: Sequence[Array
         "backprop": lambda: (Backprop(),) * n_hidden,
     }
     if name not in plain:
-        raise ValueError(f"rule must be one of fa, sign-fa, adafa:K, backprop, dfa, got {name!r}")
+        raise not_among("rule", name, [{"adafa": "adafa:K"}.get(rule, rule) for rule in RULES])
     return plain[name]()
 
 

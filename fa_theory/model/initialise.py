@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fa_theory.choices import not_among
 from fa_theory.model.activations import Activation, as_activation
 from fa_theory.model.feedback import FeedbackRule, feedback_rules
 from fa_theory.model.network import Network
@@ -61,7 +62,7 @@ def initialise(
         If an argument is out of range, or an aligned start is asked for with an activation that is not homogeneous.
     """
     if kind not in INITIALISATIONS:
-        raise ValueError(f"init must be one of {', '.join(INITIALISATIONS)}, got {kind!r}")
+        raise not_among("init", kind, INITIALISATIONS)
     widths = tuple(map(index, widths))
     if len(widths) < 3 or min(widths) < 1:
         raise ValueError(f"widths must be at least three positive integers (d, n_1, ..., m), got {widths}")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from array_api_compat import device
 
 from fa_theory.backend import Array, is_exact, machine_epsilon, namespace, to_numpy
+from fa_theory.choices import not_among
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ def loss(name: str) -> Loss:
         If there is none of that name.
     """
     if name not in LOSSES:
-        raise ValueError(f"loss must be one of {', '.join(LOSSES)}, got {name!r}")
+        raise not_among("loss", name, LOSSES)
     return LOSSES[name]
 
 

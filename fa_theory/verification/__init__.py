@@ -36,7 +36,7 @@ from fa_theory.verification.further_laws import (
     midpoint_drift,
 )
 from fa_theory.verification.identities import assess_bregman_drift, assess_dissipation_split, assess_neuron_identity
-from fa_theory.verification.instance import Instance, instance_from_data, instance_from_state
+from fa_theory.verification.instance import Instance, command_from_state, instance_from_data, instance_from_state
 from fa_theory.verification.measured_decay import MeasuredDecay, measured_decay
 from fa_theory.verification.predicted import assess_minimum_norm, assess_reduced_flow
 from fa_theory.verification.report import Report, bound_json, describe, run_instance, trajectory_json, verify
@@ -72,6 +72,7 @@ __all__ = [
     "assess_projection_law",
     "assess_reduced_flow",
     "bound_json",
+    "command_from_state",
     "describe",
     "dfa_law_drift",
     "dominance_along",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fa_theory.data import Table, load_iris, make_dataset, read_csv
-from fa_theory.model import Network, Problem, feedback_rules, initialise, load_state
+from fa_theory.model import RULES, Network, Problem, feedback_rules, initialise, load_state
 
 
 @dataclass(frozen=True)
@@ -126,3 +126,16 @@ def instance_from_state(
     network = Network(arrays.weights, activation, feedback_rules(rule, arrays.weights, arrays.matrices), arrays.biases)
     problem = Problem(arrays.X, arrays.Y, loss)
     return Instance(f"{os.path.basename(state)} {rule}", network, problem, dict(run or {}), {"state": os.fspath(state)})
+
+
+def command_from_state(instance: Instance, state: str) -> str | None:
+    """Return the command that runs an instance again from a file of its start state; None for a rule without a name."""
+    network = instance.network
+    if network.rule_name.partition(":")[0] not in RULES:
+        return None
+    words = ["fa-theory verify --state", state, "--rule", network.rule_name]
+    words += ["--activation", network.activation.name, "--loss", instance.problem.loss.name]
+    for name, value in instance.run.items():
+        text = ",".join(map(repr, value)) if isinstance(value, list | tuple) else f"{value}"
+        words += [f"--{name.replace('_', '-')}", text]
+    return " ".join(words)

@@ -12,7 +12,7 @@ from fa_theory import __version__
 from fa_theory.dynamics import OUTCOMES
 from fa_theory.ledger import proof_evidence
 from fa_theory.statements import PAPER, STATEMENTS
-from fa_theory.verification import Report, Summary, Verdict, describe, summarise
+from fa_theory.verification import Report, Summary, Verdict, command_from_state, describe, summarise
 
 _MARKS = {"holds": "✓", "refuted": "✗", "undecided": "?", "not_applicable": "–"}
 _ABSENT = "–"
@@ -143,6 +143,7 @@ def _run_section(report: Report, anchor: str, pictures: Sequence[Picture]) -> st
     return f"""<section class="run" aria-labelledby="run-{anchor}">
 <h2 id="run-{anchor}">{_text(report.instance.name)}</h2>
 {_facts(report)}
+{_again(report, anchor)}
 {verdicts}
 <div class="pictures">
 {drawn}</div>
@@ -160,6 +161,13 @@ def _facts(report: Report) -> str:
     facts["outcome"] = f"{OUTCOMES[run.outcome]}, after {run.n_steps} steps"
     items = "".join(f"<div><dt>{_text(words(key))}</dt><dd>{_value(facts[key])}</dd></div>\n" for key in facts)
     return f"<dl>{items}</dl>"
+
+
+def _again(report: Report, anchor: str) -> str:
+    command = command_from_state(report.instance, f"{anchor}.npz")
+    if command is None:
+        return ""
+    return f"<p>To run it again from the start state beside this page: <code>{_text(command)}</code></p>"
 
 
 def _figure(each: Picture) -> str:

@@ -1,4 +1,4 @@
-"""A report as a folder: one self-contained page, and every picture on it as PNG and SVG files."""
+"""A report as a folder: one self-contained page, every picture on it as PNG and SVG files, and every start state."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ import numpy as np
 from fa_theory.bounds import Bound
 from fa_theory.dynamics import Trajectory
 from fa_theory.files import replacing
+from fa_theory.model import save_state
+from fa_theory.plots import LAWS, picture, plot_alignment, plot_bound, plot_bounds, plot_dominance, plot_law_drift
 from fa_theory.statements import STATEMENTS
-from fa_theory.verification import Report, alignment_along
+from fa_theory.verification import Report, alignment_along, command_from_state
 from fa_theory.view import markup
 from fa_theory.view.markup import Picture, words
-from fa_theory.view.plots import LAWS, picture, plot_alignment, plot_bound, plot_law_drift
 
 
 def check_writable(directory: str | os.PathLike[str]) -> None:
@@ -44,11 +45,11 @@ def check_writable(directory: str | os.PathLike[str]) -> None:
 
 
 def write_report(directory: str | os.PathLike[str], reports: Sequence[Report], *, command: str | None = None) -> Path:
-    """Write a page about some runs, with pictures of every bound, of the laws' drift and of alignment.
+    """Write a page about some runs, with pictures of every bound, of the laws' drift, of alignment and of dominance.
 
-    The pictures are in the page itself, which can be sent as one file, and beside it as PNG and SVG. Each file
-    is written whole or not at all and replaces one of the same name; the page comes last. The same runs give
-    the same files.
+    The pictures are in the page itself, which can be sent as one file, and beside it as PNG and SVG; so are the start
+    states (.npz), from which the command that the page gives runs each again. Each file is written whole or not at all
+    and replaces one of the same name; the page comes last. The same runs give the same files.
 
     Parameters
     ----------
@@ -78,6 +79,8 @@ def write_report(directory: str | os.PathLike[str], reports: Sequence[Report], *
     anchors = _anchors(reports)
     pictures = []
     for report, anchor in zip(reports, anchors, strict=True):
+        if command_from_state(report.instance, anchor) is not None:
+            save_state(folder / f"{anchor}.npz", report.instance.network, report.instance.problem)
         pictures.append(tuple(draw_pictures(report, anchor)))
         for each in pictures[-1]:
             _write(folder / f"{each.stem}.svg", each.svg)
@@ -88,7 +91,7 @@ def write_report(directory: str | os.PathLike[str], reports: Sequence[Report], *
 
 
 def draw_pictures(report: Report, prefix: str) -> Iterator[Picture]:
-    """Draw a run: each bound it is compared with, the laws' drift, alignment.
+    """Draw a run: its bounds together and each by itself, the laws' drift, alignment and its dominance.
 
     A run that recorded nothing after its start has no pictures.
 
@@ -102,13 +105,18 @@ def draw_pictures(report: Report, prefix: str) -> Iterator[Picture]:
     run, name = report.trajectory, report.instance.name
     if len(run.t) < 2:
         return
-    for bound in report.bounds:
+    compared = [
+        bound for bound in report.bounds if bound.applicable and report.verdict(bound.id).verdict != "not_applicable"
+    ]
+    if len(compared) > 1:
+        told = " ".join(_bound_in_words(bound, run) for bound in compared)
+        caption = f"All bounds that apply: {', '.join(bound.id for bound in compared)}."
+        yield Picture(f"{prefix}--bounds", f"{name}: {told}", caption, *picture(partial(plot_bounds, compared, run)))
+    for bound in compared:
         verdict = report.verdict(bound.id)
-        if bound.applicable and verdict.verdict != "not_applicable":
-            alt = f"{name}: {_bound_in_words(bound, run)}"
-            caption = f"{STATEMENTS[bound.id].title}: {words(verdict.verdict)}; {verdict.detail}."
-            draw = partial(plot_bound, bound, run)
-            yield Picture(f"{prefix}--{bound.id}", alt, caption, *picture(draw))
+        alt = f"{name}: {_bound_in_words(bound, run)}"
+        caption = f"{STATEMENTS[bound.id].title}: {words(verdict.verdict)}; {verdict.detail}."
+        yield Picture(f"{prefix}--{bound.id}", alt, caption, *picture(partial(plot_bound, bound, run)))
     verdicts = [report.verdict(law) for law in LAWS]
     judged = [each for each in verdicts if each.verdict != "not_applicable"]
     told = "; ".join(f"{each.id} {words(each.verdict)}, {each.detail}" for each in judged)
@@ -120,6 +128,10 @@ def draw_pictures(report: Report, prefix: str) -> Iterator[Picture]:
     caption = f"Cosine between update F and gradient G of each hidden layer: {told}."
     alt = f"{name}: cosine between update direction and gradient of each hidden layer against time; {told}."
     yield Picture(f"{prefix}--alignment", alt, caption, *picture(partial(plot_alignment, run)))
+    told = report.verdict("dissipation-split").detail
+    caption = f"Alignment dominance: {told}."
+    alt = f"{name}: ratio of alignment to the squares of F and of G in each hidden layer against time; {told}."
+    yield Picture(f"{prefix}--dominance", alt, caption, *picture(partial(plot_dominance, run)))
 
 
 def _write(path: Path, content: bytes) -> None:

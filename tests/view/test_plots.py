@@ -11,8 +11,19 @@ from matplotlib.text import Text
 from small_runs import small_run
 
 from fa_theory.model import Network, Problem
+from fa_theory.plots import (
+    picture,
+    plot_alignment,
+    plot_bound,
+    plot_bounds,
+    plot_dominance,
+    plot_law_drift,
+    plot_losses,
+    plot_phase_diagram,
+    print_style,
+)
+from fa_theory.plots.style import LOOKS, look_of
 from fa_theory.verification import alignment_along, matrix_law_drift, neuron_law_drift, projection_law_drift
-from fa_theory.view.plots import picture, plot_alignment, plot_bound, plot_law_drift, print_style
 
 
 def axes():
@@ -239,12 +250,82 @@ def test_drawing_leaves_settings_alone_and_needs_no_pyplot():
     assert dict(mpl.rcParams) == before
 
 
+def test_all_bounds_are_drawn_on_the_loss_itself():
+    report, ax = small_run(), axes()
+    run = report.trajectory
+    applicable = [bound for bound in report.bounds if bound.applicable]
+    assert {bound.quantity for bound in applicable} == {"loss", "excess_loss"}
+    assert plot_bounds(report.bounds, run, ax) is ax
+    observed, *limits = ax.get_lines()
+    np.testing.assert_array_equal(observed.get_ydata(), run.loss)
+    assert [line.get_label() for line in limits] == [bound.id for bound in applicable]
+    for line, bound in zip(limits, applicable, strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), bound(run.t) + bound.floor)
+        assert (line.get_ydata() >= run.loss - run.error).all()
+
+
+def test_a_run_without_bounds_still_shows_its_loss():
+    report, ax = small_run("gaussian", depth=3), axes()
+    plot_bounds([bound for bound in report.bounds if not bound.applicable], report.trajectory, ax)
+    assert labels(ax) == ["observed"]
+
+
+def test_losses_of_several_runs_are_compared():
+    runs = {"feedback": small_run().trajectory, "gradient": small_run(rule="backprop").trajectory}
+    ax = plot_losses(runs, axes())
+    assert [line.get_label() for line in ax.get_lines()] == list(runs)
+    for line, run in zip(ax.get_lines(), runs.values(), strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), run.loss)
+    with pytest.raises(ValueError, match="trajectories must hold at least one run"):
+        plot_losses({}, axes())
+
+
+def test_dominance_is_the_ratio_whose_least_value_is_the_constant():
+    run, ax = small_run("gaussian", depth=3).trajectory, axes()
+    assert plot_dominance(run, ax) is ax
+    *ratios, zero = ax.get_lines()
+    np.testing.assert_array_equal(zero.get_ydata(), 0.0)
+    measured = [layer for layer, _ in alignment_along(run)]
+    assert len(ratios) == 2 * len(measured)
+    for layer, feedback, gradient in zip(measured, ratios[::2], ratios[1::2], strict=True):
+        assert np.nanmin(feedback.get_ydata()) == pytest.approx(float(layer.dominance))
+        assert np.nanmin(gradient.get_ydata()) == pytest.approx(float(layer.gradient_dominance))
+
+
+def test_dominance_of_backprop_is_one_in_both_forms():
+    for line in plot_dominance(small_run(rule="backprop").trajectory, axes()).get_lines()[:-1]:
+        np.testing.assert_allclose(line.get_ydata(), 1.0, rtol=1e-12)
+
+
+def test_a_phase_diagram_shows_every_number_where_it_belongs():
+    values = np.array([[1.0, -2.0, np.nan], [0.5, 0.0, 3.0]])
+    words = {"xlabel": "width n", "ylabel": "step size", "label": "least cosine"}
+    ax = plot_phase_diagram([2, 4, 8], [0.1, 1], values, axes(), **words)
+    np.testing.assert_array_equal(np.ma.filled(ax.get_images()[0].get_array(), np.nan), values)
+    written = {text.get_position(): text.get_text() for text in ax.texts}
+    assert written[(1, 0)] == "-2"
+    assert written[(2, 0)] == "×"
+    assert written[(2, 1)] == "3"
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["0.1", "1"]
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_title()) == ("width n", "step size", "least cosine")
+    with pytest.raises(ValueError, match=r"values must have shape \(2, 3\)"):
+        plot_phase_diagram([2, 4, 8], [0.1, 1], values.T, axes(), **words)
+
+
+def test_more_lines_than_colours_still_differ():
+    looks = [look_of(number) for number in range(3 * len(LOOKS))]
+    assert len(set(looks)) == len(looks)
+    assert looks[: len(LOOKS)] == list(LOOKS)
+
+
 def in_view(ax, label):
     (x, y), ends = label.get_position(), (*ax.get_xlim(), *ax.get_ylim())
     return ends[0] <= x <= ends[1] if label in ax.get_xticklabels() else ends[2] <= y <= ends[3]
 
 
-@pytest.mark.parametrize("draw", [plot_law_drift, plot_alignment], ids=["law-drift", "alignment"])
+@pytest.mark.parametrize(
+    "draw", [plot_law_drift, plot_alignment, plot_dominance], ids=["law-drift", "alignment", "dominance"]
+)
 def test_no_text_overlaps_another_or_leaves_the_picture(draw):
     with print_style():
         figure = Figure(figsize=(3.4, 2.7), layout="tight")

@@ -1,0 +1,20 @@
+"""What is said to a user whose word is none of those allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def not_among(name: str, given: object, allowed: Iterable[str]) -> ValueError:
+    """Return the error that names an argument, what was given and what is allowed, and the likeliest word meant.
+
+    Examples
+    --------
+    >>> print(not_among("loss", "sqared", ("squared", "logistic")))
+    loss must be one of squared, logistic, got 'sqared'; did you mean 'squared'?
+    """
+    words = list(allowed)
+    close = get_close_matches(str(given), words, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return ValueError(f"{name} must be one of {', '.join(words)}, got {given!r}{hint}")

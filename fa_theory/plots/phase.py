@@ -1,0 +1,58 @@
+"""A quantity over two parameters of a family of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import TwoSlopeNorm
+
+Host = np.ndarray[Any, Any]
+
+
+def plot_phase_diagram(
+    x: Sequence[object], y: Sequence[object], values: Host, ax: Axes, *, xlabel: str, ylabel: str, label: str
+) -> Axes:
+    """Draw a quantity over two parameters as a grid of coloured cells, each with its number.
+
+    Positive and negative values have different colours; cells without a value (NaN) are left white and crossed.
+
+    Parameters
+    ----------
+    x, y : sequence
+        The parameters' values, shown as they are, one for each column and for each row, from the bottom.
+    values : array, (len(y), len(x))
+        The quantity.
+    ax : Axes
+        Where to draw.
+    xlabel, ylabel, label : str
+        What the parameters and the quantity are.
+
+    Returns
+    -------
+    Axes
+        The same Axes, with the cells as its only image.
+
+    Raises
+    ------
+    ValueError
+        If the shape of `values` does not fit.
+    """
+    values = np.asarray(values, dtype=float)
+    if values.shape != (len(y), len(x)):
+        raise ValueError(f"values must have shape {(len(y), len(x))}, one row for each y, got {values.shape}")
+    size = float(np.max(abs(values), initial=0.0, where=np.isfinite(values))) or 1.0
+    ax.imshow(values, origin="lower", cmap="RdBu", norm=TwoSlopeNorm(0.0, -size, size), aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        dark = np.isfinite(value) and abs(value) > 0.6 * size
+        text = f"{value:.2g}" if np.isfinite(value) else "×"
+        ax.text(column, row, text, ha="center", va="center", fontsize=7, color="white" if dark else "black")
+    ax.set_xticks(range(len(x)), [str(each) for each in x])
+    ax.set_yticks(range(len(y)), [str(each) for each in y])
+    ax.grid(visible=False)
+    ax.set_title(label)
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    return ax

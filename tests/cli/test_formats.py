@@ -1,0 +1,109 @@
+"""Formats of tables, help, completion and suggestions, as a user of the command line meets them."""
+
+import csv
+import io
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+import typer
+
+from fa_theory.choices import not_among
+from fa_theory.cli import main
+from fa_theory.cli.commands import app
+from fa_theory.statements import STATEMENTS
+
+SMALL = ["--width", "3", "--time", "1", "--points", "5"]
+COMMANDS = sorted(typer.main.get_command(app).commands)
+
+
+def run(capsys, *arguments):
+    with pytest.raises(SystemExit) as stop:
+        main(list(arguments))
+    printed = capsys.readouterr()
+    return int(stop.value.code or 0), printed.out, printed.err
+
+
+def test_json_on_the_standard_output_is_what_the_file_gets(tmp_path, capsys):
+    file = tmp_path / "out.json"
+    status, out, _ = run(capsys, "bound", *SMALL[:2], "--format", "json", "--json", str(file))
+    assert status == 0
+    assert json.loads(out) == json.loads(file.read_text())
+    assert {"instance", "bounds"} <= json.loads(out).keys()
+
+
+def test_csv_holds_one_row_for_each_statement_and_prose_goes_to_stderr(capsys):
+    status, out, err = run(capsys, "verify", *SMALL, "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(out, newline="")))
+    assert status == 0
+    assert [row["statement"] for row in rows] == list(STATEMENTS)
+    assert {row["verdict"] for row in rows} <= {"holds", "not applicable", "undecided"}
+    assert err == "run: completed\n"
+
+
+def test_markdown_pastes_as_a_pipe_table(capsys):
+    status, out, _ = run(capsys, "simulate", *SMALL, "--format", "markdown")
+    lines = out.splitlines()
+    assert status == 0
+    assert lines[0] == "| t | loss | error estimate |"
+    assert lines[1] == "|---|---|---|"
+    assert [line.count("|") for line in lines[2:7]] == [4] * 5
+    assert "steps" in lines[-1]
+
+
+def test_an_unknown_format_is_refused_with_those_that_there_are(capsys):
+    status, out, err = run(capsys, "theorems", "--format", "html")
+    assert (status, out) == (2, "")
+    assert all(name in err for name in ("rich", "markdown", "csv", "json"))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_every_command_has_an_example_of_itself(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    _, out, _ = run(capsys, command, "--help")
+    example = re.search(r"Example: (.*)", out)
+    assert example is not None
+    assert shlex.split(example[1].strip(" │"))[:2] == ["fa-theory", command]
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["verify", "--rule", "sing-fa"], "did you mean 'sign-fa'?"),
+        (["verify", "--loss", "sqared"], "did you mean 'squared'?"),
+        (["simulate", "--method", "sdg"], "did you mean 'sgd'?"),
+        (["falsify", "neuron-lw"], "did you mean 'neuron-law'?"),
+        (["verfy"], "Did you mean 'verify'?"),
+        (["verify", "--tim", "3"], "--time"),
+    ],
+)
+def test_an_error_says_what_to_type_instead(typed, meant, capsys):
+    status, out, err = run(capsys, *typed)
+    assert (status, out) == (2, "")
+    assert meant in err
+
+
+def test_nothing_is_suggested_where_nothing_is_alike():
+    assert str(not_among("loss", "xyz", ["squared"])) == "loss must be one of squared, got 'xyz'"
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("fa-theory verify --rule s", ["sign-fa"]),
+        ("fa-theory verify --loss l", ["logistic"]),
+        ("fa-theory falsify hitting-time-", ["hitting-time-two-sided"]),
+        ("fa-theory the", ["theorems"]),
+    ],
+)
+def test_the_shell_completes_names(words, completed):
+    asked = {"_FA_THEORY_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    program = "import sys; from fa_theory.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | asked, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == completed
