@@ -33,10 +33,11 @@ def flow(
 ) -> Trajectory:
     """Integrate dW_l/dt = -F_l, db_l/dt = -E[delta_l] from 0 to `time`, in Filippov's sense where there are kinks.
 
-    A run of order five is compared with a looser one of order four, at a tolerance 20 times as large; they differ even
+    Two-layer networks with a piecewise-linear activation go by Taylor series, others by Runge-Kutta steps of order
+    five. The run is compared with a looser one, at a tolerance 20 times as large and one order lower; they differ even
     where events dictate the same steps to both. While their losses differ by more than `accuracy` times the loss at
-    the start, both are repeated at tighter tolerances. The run of order five is returned, and the difference is its
-    error estimate (it estimates the looser run's error, and so is conservative).
+    the start, both are repeated at tighter tolerances. The tighter run is returned, and the difference is its error
+    estimate (it estimates the looser run's error, and so is conservative).
 
     Parameters
     ----------
