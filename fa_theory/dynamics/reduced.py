@@ -115,7 +115,7 @@ def reduced_flow(
     field = _Field.of(network, problem)
     looser = min(accuracy * _TIGHTENING, 1e-2)
     with np.errstate(over="ignore", invalid="ignore"):  # a run that blows up overflows on its way to its outcome
-        integrate = _by_series if problem.loss is squared else _integrate
+        integrate = _by_series if problem.loss == squared else _integrate  # equal, not the same, in another process
         tight, outcome = integrate(field, times, accuracy)
         loose, _ = integrate(field, times, looser)
         kept = min(len(tight), len(loose))
@@ -158,14 +158,15 @@ class _Field(NamedTuple):
 
     @classmethod
     def of(cls, network: Network, problem: Problem) -> _Field:
-        W = to_numpy(network.first_layer_weights()).astype(float)
-        v = to_numpy(network.weights[1]).astype(float)[0]
-        b = to_numpy(network.feedback[0].matrix(network.weights[1])).astype(float)[:, 0]
+        # one order in memory, so that a copy in another process gives the same numbers bit for bit
+        W = to_numpy(network.first_layer_weights()).astype(float, order="C")
+        v = to_numpy(network.weights[1]).astype(float, order="C")[0]
+        b = to_numpy(network.feedback[0].matrix(network.weights[1])).astype(float, order="C")[:, 0]
         bias = network.biases[1]
         start = np.append(np.zeros(W.shape[1]), 0.0 if bias is None else float(bias[0]))
         return cls(
-            X=to_numpy(network.first_layer_inputs(problem.X)).astype(float),
-            Y=to_numpy(problem.Y).astype(float),
+            X=to_numpy(network.first_layer_inputs(problem.X)).astype(float, order="C"),
+            Y=to_numpy(problem.Y).astype(float, order="C"),
             loss=problem.loss,
             start=start,
             trained_bias=bias is not None,

@@ -95,7 +95,7 @@ class SeriesIntegration(Integration):
         if self._signs is not None:
             if not np.all(self._signs):
                 return False
-            self._expansion.constant = np.asarray(self._signs.T, dtype=self.problem.X.dtype)
+            self._expansion.constant = np.ascontiguousarray(self._signs.T, dtype=self.problem.X.dtype)
         self._regime = regime
         return self._pattern is None or self._pattern.load(regime)
 

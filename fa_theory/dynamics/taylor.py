@@ -105,7 +105,7 @@ class Expansion:
         self.outer = np.zeros((m, (highest + 1) * n), dtype=dtype)  # W_2, reversed: degree k at place P - k
         rule = network.feedback[0]
         self.kappa = 1.0 if isinstance(rule, Backprop) else float(getattr(rule, "kappa", 0.0))
-        self.constant = np.asarray(rule.matrix(V) - self.kappa * V.T)  # M = kappa W_2^T + share * constant
+        self.constant = np.ascontiguousarray(rule.matrix(V) - self.kappa * V.T)  # M = kappa W_2^T + share * constant
         self.moving = self.kappa != 0 or bool(network.parameters.shares)
         self.M = np.zeros((n, (highest + 1) * m), dtype=dtype)  # degree l at columns l m, ...
 
