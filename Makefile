@@ -6,7 +6,8 @@
 #   make lint                          style, types and layers
 #   make coverage                      the test suite again; at least 95 % of branches covered, nothing skipped without cause
 #   make test-lowest                   the test suite on the lowest supported versions of the dependencies
-#   make bench                         benchmarks
+#   make test-gpu                      the tests that need a CUDA device, which is looked for before anything is installed
+#   make bench [BENCH_ARGS='-k TestS']   benchmarks beside other libraries; the table is written to tests/benchmarks/BENCHMARKS.md
 #   make tightness [TIGHTNESS_ARGS='--instances 20']   how tight the bounds are, on the benchmark set: tests/benchmarks/TIGHTNESS.md
 #   make docs                          the documentation as pages that need no network, in .build/docs
 #   make clean                         remove everything made here
@@ -18,11 +19,13 @@ TIGHTNESS_ARGS ?= --out tests/benchmarks/TIGHTNESS.md
 VENV := .venv
 BIN := $(VENV)/bin
 LOWEST := .venv-lowest
+BENCH := .venv-bench
+BENCH_ARGS ?=
 PACKAGING := setup.cfg pyproject.toml
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help verify test prove ledger lint coverage test-lowest bench tightness docs clean
+.PHONY: help verify test prove ledger lint coverage test-lowest test-gpu bench tightness docs clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -45,6 +48,10 @@ $(VENV)/.runtime: $(VENV)/.made $(PACKAGING)
 $(VENV)/.dev: $(VENV)/.made $(PACKAGING)
 	$(BIN)/python $(PIP_INSTALL) --editable '.[dev]'
 	@touch $(VENV)/.runtime $@
+
+$(VENV)/.cuda: $(VENV)/.dev
+	$(BIN)/python $(PIP_INSTALL) --editable '.[dev,cuda]'
+	@touch $@
 
 $(LOWEST)/.dev: $(PACKAGING) .ci/lowest.txt
 	$(call make_venv,$(LOWEST))
@@ -78,8 +85,28 @@ coverage: $(VENV)/.dev
 test-lowest: $(LOWEST)/.dev
 	$(LOWEST)/bin/python -m pytest $(PYTEST_ARGS)
 
-bench: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/benchmarks -n 0 -o 'python_files=bench_*.py' $(PYTEST_ARGS)
+# CuPy is large, so a machine without a device is told so before it is fetched.
+test-gpu:
+	@nvidia-smi -L 2>/dev/null | grep -q '^GPU' || { \
+	  echo "make test-gpu needs a CUDA device, and nvidia-smi -L lists none on this machine." >&2; exit 2; }
+	@$(MAKE) --no-print-directory $(VENV)/.cuda
+	$(BIN)/python -c 'from fa_theory.model import backend_namespace; backend_namespace("cupy")'
+	$(BIN)/python -m pytest -n 0 -m gpu $(PYTEST_ARGS)
+
+$(BENCH)/.dev: $(PACKAGING)
+	$(call make_venv,$(BENCH))
+	$(BENCH)/bin/python $(PIP_INSTALL) --editable '.[dev,bench]'
+	@touch $@
+
+# Without the two variables, which force an old processor's kernel where they are set; no warning is an error here, as
+# the other libraries have theirs.
+bench: $(BENCH)/.dev
+	@mkdir -p .build
+	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/bin/python -c 'import numpy, threadpoolctl; \
+	  print("BLAS kernel:", *{each["architecture"] for each in threadpoolctl.threadpool_info() if "architecture" in each})'
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/bin/python -m pytest tests/benchmarks -n 0 \
+	  -o 'python_files=bench_*.py' -W default --benchmark-json=.build/bench.json $(BENCH_ARGS)
+	$(BENCH)/bin/python tests/benchmarks/table.py .build/bench.json tests/benchmarks/BENCHMARKS.md
 
 tightness: $(VENV)/.runtime
 	$(BIN)/python tests/benchmarks/bench_tightness.py $(TIGHTNESS_ARGS)
@@ -89,6 +116,6 @@ docs: $(VENV)/.dev
 	@echo "documentation: .build/docs/index.html"
 
 clean:
-	rm -rf $(VENV) $(LOWEST) .build build dist report *.egg-info .coverage* .hypothesis .benchmarks \
+	rm -rf $(VENV) $(LOWEST) $(BENCH) .build build dist report *.egg-info .coverage* .hypothesis .benchmarks \
 	  .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find fa_theory tests -name __pycache__ -type d -prune -exec rm -rf {} +

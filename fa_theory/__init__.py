@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fa_theory import bounds, laws
-    from fa_theory.dynamics import Trajectory, simulate
+    from fa_theory.dynamics import Trajectory, ensemble, simulate
     from fa_theory.falsification import Search, falsify
-    from fa_theory.model import Network, Problem, initialise
+    from fa_theory.model import Network, Problem, initialise, to_backend
     from fa_theory.statements import cite
     from fa_theory.verification import Report, verify
 
@@ -30,10 +30,12 @@ __all__ = [
     "__version__",
     "bounds",
     "cite",
+    "ensemble",
     "falsify",
     "initialise",
     "laws",
     "simulate",
+    "to_backend",
     "verify",
 ]
 
@@ -41,7 +43,9 @@ _HOMES = {
     "Network": "model",
     "Problem": "model",
     "initialise": "model",
+    "to_backend": "model",
     "Trajectory": "dynamics",
+    "ensemble": "dynamics",
     "simulate": "dynamics",
     "Search": "falsification",
     "falsify": "falsification",

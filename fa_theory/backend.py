@@ -11,7 +11,7 @@ from numbers import Integral, Rational
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, is_array_api_obj, is_cupy_array
+from array_api_compat import array_namespace, device, is_array_api_obj, is_cupy_array, is_torch_array
 
 _NUMPY = array_namespace(np.zeros(0))
 
@@ -32,12 +32,32 @@ def is_exact(array: Array) -> bool:
 
 
 def to_numpy(array: Array) -> np.ndarray[Any, Any]:
-    """Return an array of any namespace as a NumPy array in host memory (a NumPy array itself, not a copy)."""
+    """Return an array of any namespace as a NumPy array in host memory (a NumPy array itself, not a copy).
+
+    Of a PyTorch tensor that requires gradients, the values.
+    """
     if isinstance(array, np.ndarray):
         return array
     if is_cupy_array(array):
         return np.asarray(array.get())
-    return np.from_dlpack(array) if hasattr(array, "__dlpack__") else np.asarray(array)
+    if is_torch_array(array):
+        return np.asarray(array.detach().cpu())
+    try:
+        return np.from_dlpack(array)
+    except (AttributeError, BufferError, RuntimeError, TypeError, ValueError):
+        return np.asarray(array)  # no DLPack, an old one, or one that cannot be read in place
+
+
+def from_numpy(host: np.ndarray[Any, Any], like: Array) -> Array:
+    """Return a NumPy array as one of the library and on the device of `like`, with its own dtype."""
+    if isinstance(like, np.ndarray):
+        return host
+    return namespace(like).asarray(host, device=device(like))
+
+
+def to_namespace(array: Array, xp: Any) -> Array:
+    """Return an array of any namespace as one of `xp` on its default device, with its own dtype."""
+    return to_numpy(array) if xp is _NUMPY else xp.asarray(to_numpy(array))
 
 
 def machine_epsilon(array: Array) -> float:
@@ -64,6 +84,15 @@ def number_like(number: Any, array: Array) -> Any:
         return numerator / denominator
     kind = type(array.flat[0])
     return (Fraction if issubclass(kind, int) else kind)(numerator, denominator)
+
+
+def nearest_float(number: Any) -> float:
+    """Return the float64 nearest to a float or an exact rational; infinity where it is too large."""
+    try:
+        # Python divides integers with one rounding; fmpq itself converts to float only in newer python-flint
+        return int(number.p) / int(number.q) if type(number).__name__ == "fmpq" else float(number)
+    except OverflowError:
+        return float("inf") if number > 0 else -float("inf")
 
 
 def floating(name: str, array: Any, ndim: int | tuple[int, ...], like: Array | None = None) -> Array:
@@ -107,15 +136,16 @@ def floating(name: str, array: Any, ndim: int | tuple[int, ...], like: Array | N
         return _integers_like(array, like)
     finite = xp.isfinite(array)
     if not bool(xp.all(finite)):
-        index = tuple(int(i[0]) for i in xp.nonzero(~finite))
+        index = tuple(int(i[0]) for i in np.nonzero(~to_numpy(finite)))
         raise ValueError(f"{name} must be finite, got {float(array[index])} at index {index}")
     return array
 
 
 def require_same_kind(name: str, array: Array, like_name: str, like: Array) -> None:
-    """Raise ValueError unless both arrays are of one library, one dtype and, where exact, one type of rational."""
+    """Raise ValueError unless both arrays are of one library, device, dtype and, where exact, type of rational."""
     for what, of in (
         ("library", lambda each: namespace(each).__name__.rpartition("array_api_compat.")[2]),
+        ("device", device),
         ("dtype", lambda each: each.dtype),
         ("type of rational", lambda each: type(each.flat[0]).__name__ if is_exact(each) and each.size else None),
     ):
@@ -138,7 +168,7 @@ def _as_array(name: str, array: Any, like: Array | None) -> Array:
         raise ValueError(f"{name} must be a rectangular array, got rows of different lengths") from None
     if like is None or is_exact(like) or host.dtype.kind != "f":
         return host
-    return namespace(like).asarray(host.tolist(), dtype=like.dtype)
+    return namespace(like).asarray(host.tolist(), dtype=like.dtype, device=device(like))
 
 
 def _integers_like(array: Array, like: Array | None) -> Array:
@@ -149,7 +179,7 @@ def _integers_like(array: Array, like: Array | None) -> Array:
         host = to_numpy(array)
         return _objects([number_like(entry, like) for entry in host.ravel().tolist()], host.shape)
     if isinstance(array, np.ndarray):
-        return namespace(like).asarray(array.tolist(), dtype=like.dtype)
+        return namespace(like).asarray(array.tolist(), dtype=like.dtype, device=device(like))
     return namespace(array).astype(array, like.dtype)
 
 

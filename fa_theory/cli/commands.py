@@ -24,7 +24,7 @@ from fa_theory.cli.output import Format, JsonFile, TableFormat, check_writable, 
 from fa_theory.cli.prove import prove
 from fa_theory.dynamics import check_fit, decay_rates, recorded_steps, recorded_times, simulate
 from fa_theory.ledger import proof_evidence
-from fa_theory.model import save_state
+from fa_theory.model import BACKENDS, backend_namespace, save_state
 from fa_theory.statements import STATEMENTS
 from fa_theory.verification import (
     Instance,
@@ -132,9 +132,19 @@ def verify(
 def simulate_command(
     *,
     options: InstanceOptions,
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write recorded points of gd or sgd to this folder as the run goes; a stopped run goes on from there.",
+            rich_help_panel="Output",
+        ),
+    ] = None,
     form: TableFormat = Format.RICH,
     json_file: JsonFile = None,
     save_state_file: SaveState = None,
+    backend: Annotated[
+        str | None, typer.Option(help=f"Where to compute: {' or '.join(BACKENDS)} (default numpy)")
+    ] = None,
 ) -> None:
     """Run an instance and write its trajectory.
 
@@ -142,11 +152,18 @@ def simulate_command(
     """
     check_writable(json_file, save_state_file)
     instance = make_instance(options)
+    if backend is not None:
+        backend_namespace(backend)  # refused before anything is written
     if save_state_file is not None:
         save_state(save_state_file, instance.network, instance.problem)
     with _progress((instance,)) as advance:
+        run = instance.run if store is None else instance.run | {"store": store}
         trajectory = simulate(
-            instance.network, instance.problem, progress=lambda part: advance(instance, part), **instance.run
+            instance.network,
+            instance.problem,
+            progress=lambda part: advance(instance, part),
+            backend=backend,
+            **run,
         )
     document = {"instance": describe(instance), "trajectory": trajectory_json(trajectory)}
     show([table.trajectory_sheet(trajectory)], document, form, json_file)

@@ -97,10 +97,10 @@ class InstanceOptions(NamedTuple):
     ] = None
     time: Annotated[float | None, typer.Option(help="End of the flow (default 10)", rich_help_panel=_RUN)] = None
     steps: Annotated[
-        int | None, typer.Option(help="Steps of gd, sgd and midpoint (default 1000)", rich_help_panel=_RUN)
+        int | None, typer.Option(help="Steps of every method but flow (default 1000)", rich_help_panel=_RUN)
     ] = None
     step_size: Annotated[
-        float | None, typer.Option(help="Step size of gd, sgd and midpoint (default 0.01)", rich_help_panel=_RUN)
+        float | None, typer.Option(help="Step size of every method but flow (default 0.01)", rich_help_panel=_RUN)
     ] = None
     batch_size: Annotated[
         int | None, typer.Option(help="Samples in a minibatch of sgd (default a tenth)", rich_help_panel=_RUN)
@@ -129,8 +129,8 @@ _NAMES = ("rule", "activation", "loss")
 _USED_BY = {
     "time": ("flow",),
     "accuracy": ("flow",),
-    "steps": ("gd", "sgd", "midpoint"),
-    "step_size": ("gd", "sgd", "midpoint"),
+    "steps": METHODS[1:],
+    "step_size": METHODS[1:],
     "batch_size": ("sgd",),
 }
 

@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 
-from fa_theory.backend import Array, namespace
-from fa_theory.dynamics.decay import WeightDecay, decay_option, decayed, with_decay
-from fa_theory.dynamics.passes import forward, update_directions
-from fa_theory.dynamics.trajectory import BLOW_UP, Trajectory
+from fa_theory.backend import nearest_float, number_like
+from fa_theory.dynamics.decay import WeightDecay, decay_option, with_decay
+from fa_theory.dynamics.exact import MAX_BITS
+from fa_theory.dynamics.steppers import Stepper, bounded, stepper
+from fa_theory.dynamics.storage import Store
+from fa_theory.dynamics.trajectory import Trajectory
 from fa_theory.model import Network, Parameters, Problem
 
 Host = np.ndarray[Any, Any]
 Progress = Callable[[float], None]
 
-
-def take_step(parameters: Parameters, directions: Parameters, step_size: Any) -> Parameters:
-    """Return W_l - eta F_l and b_l - eta E[delta_l] for every layer, and shares likewise."""
-    return Parameters(
-        tuple(W - step_size * F for W, F in zip(parameters.weights, directions.weights, strict=True)),
-        tuple(
-            None if b is None else b - step_size * F for b, F in zip(parameters.biases, directions.biases, strict=True)
-        ),
-        tuple(s - step_size * F for s, F in zip(parameters.shares, directions.shares, strict=True)),
-    )
-
-
-def minibatches(n_samples: int, batch_size: int, seed: int) -> Iterator[Host]:
-    """Yield index arrays for ever: each epoch is a fresh permutation, cut in batches; a short rest is dropped."""
-    rng = np.random.default_rng(seed)
-    while True:
-        order = rng.permutation(n_samples)
-        for start in range(0, n_samples - batch_size + 1, batch_size):
-            yield order[start : start + batch_size]
+_CHECK_EVERY = 1000
+"""A run on the host that has diverged is given up after at most so many steps more."""
 
 
 def recorded_steps(steps: int, points: int) -> list[int]:
@@ -47,14 +34,20 @@ def gradient_descent(
     problem: Problem,
     *,
     steps: int,
-    step_size: float,
+    step_size: Any,
     batch_size: int | None = None,
     seed: int = 0,
     points: int = 101,
+    loss_every: int | None = None,
     weight_decay: WeightDecay = 0.0,
+    max_bits: int = MAX_BITS,
+    store: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Trajectory:
     """Run gradient descent, or SGD when `batch_size` is given.
+
+    NumPy floats go through preallocated buffers (`fa_theory.dynamics.engine`), all else, and rules of one's own,
+    through the plain formulas; the two differ by rounding.
 
     Parameters
     ----------
@@ -63,15 +56,24 @@ def gradient_descent(
     steps : int
         Number of steps, >= 0.
     step_size : float
-        eta, positive and finite.
+        eta, positive and finite; an exact rational where weights and X are.
     batch_size : int, optional
         Samples in a minibatch, drawn without replacement within an epoch; the update is the minibatch's mean.
     seed : int
         Seed of the minibatches.
     points : int
         At most this many states are recorded, equally spaced in steps, the first and the last among them.
+    loss_every : int, optional
+        Record the loss over all samples every so many steps too, in `loss_t` and `losses`. Gradient descent has it
+        from its own forward pass; for SGD each costs a pass over all samples.
     weight_decay : number or sequence of numbers
         lambda_l of every layer, or one for all: W_l <- W_l - eta (F_l + lambda_l W_l), biases too.
+    max_bits : int
+        The most bits that a numerator or denominator of an exact weight may take.
+    store : path, optional
+        A folder that the recorded points are written to as the run goes (see `fa_theory.dynamics.storage`), so that
+        they need not fit into memory. A run that was stopped goes on from the last part that was written, with the
+        same numbers, bit for bit; one that has ended is read.
     progress : callable, optional
         Called with the finished fraction.
 
@@ -79,76 +81,189 @@ def gradient_descent(
     -------
     Trajectory
         With the mean loss over all samples. `error` estimates rounding: eps times the square root of the number of
-        steps. A run whose weights exceed 1e30 or whose loss is not finite ends there with the outcome ``"diverged"``.
+        steps. A run in which weights beyond 1e30 or a loss that is not finite are found ends before them with the
+        outcome ``"diverged"``. They are looked for at recorded points, among the recorded losses and, on the host,
+        every thousand steps.
 
     Raises
     ------
     ValueError
-        If an argument is out of range.
+        If an argument is out of range, the numbers of an exact run outgrow `max_bits`, or the store holds another run.
+    OSError
+        If the store cannot be written or read.
+    """
+    network, rates = with_decay(network, weight_decay)
+    options = run_options(problem, steps, step_size, batch_size, seed, points, loss_every, rates)
+    kept = None if store is None else Store(Path(store), network, problem, options)
+    record, now, start = Record(network, problem, options, kept), network, 0
+    if kept is not None and kept.ended is not None:
+        return record.trajectory()
+    if kept is not None and len(kept):
+        now, start = network.with_parameters(kept.state(len(kept) - 1)), int(kept.parts[-1]["step"][-1])
+    eta = number_like(step_size, problem.X)
+    steps_taken = stepper([now], [problem], [eta], rates, batch_size, [seed], max_bits, skip=start)
+    follow(steps_taken, [record], progress=progress, start=start)
+    return record.trajectory()
+
+
+def run_options(
+    problem: Problem,
+    steps: int = 1000,
+    step_size: float = 0.01,
+    batch_size: int | None = None,
+    seed: int = 0,
+    points: int = 101,
+    loss_every: int | None = None,
+    rates: tuple[float, ...] = (),
+) -> dict[str, Any]:
+    """Return what a trajectory's options record of a run in steps.
+
+    Raises
+    ------
+    ValueError
+        If one is out of range.
     """
     if steps < 0 or int(steps) != steps:
         raise ValueError(f"steps must be a whole number >= 0, got {steps}")
-    if not 0 < step_size < float("inf"):
+    if not 0 < nearest_float(step_size) < float("inf"):
         raise ValueError(f"step_size must be a positive finite number, got {step_size}")
     if points < 2:
         raise ValueError(f"points must be at least 2, got {points}")
+    if loss_every is not None and not (loss_every >= 1 and int(loss_every) == loss_every):
+        raise ValueError(f"loss_every must be a whole number >= 1, got {loss_every}")
     if batch_size is not None and not 1 <= batch_size <= problem.n_samples:
         raise ValueError(f"batch_size must lie in [1, {problem.n_samples}], got {batch_size}")
-    network, decay = with_decay(network, weight_decay)
-    xp = namespace(problem.X)
-    record_at = set(recorded_steps(steps, points))
-    batches = None if batch_size is None else minibatches(problem.n_samples, batch_size, seed)
-    times, losses, errors, states, slopes = [], [], [], [], []
-    outcome, parameters, n_steps = "completed", network.parameters, 0
-    # a run that diverges may overflow before it is given up
-    with np.errstate(over="ignore", invalid="ignore"):
-        for step in range(steps + 1):
-            if not all(_bounded(W) for W in parameters.weights):
-                outcome = "diverged"
-                break
-            now = network.with_parameters(parameters)
-            passed = forward(now, problem.X)
-            if step in record_at:
-                loss = float(problem.loss.mean(passed.output, problem.Y))
-                if not np.isfinite(loss):
-                    outcome = "diverged"
-                    break
-                times.append(step * step_size)
-                losses.append(loss)
-                errors.append(problem.loss.rounding(passed.output, problem.Y) * np.sqrt(1 + step))
-                states.append(parameters)
-                slopes.append(passed.slopes)
-                if progress is not None and steps:
-                    progress(step / steps)
-            if step == steps:
-                break
-            labels = problem.Y
-            if batches is not None:
-                chosen = xp.asarray(next(batches))
-                labels = xp.take(problem.Y, chosen, axis=0)
-                passed = forward(now, xp.take(problem.X, chosen, axis=0))
-            directions = update_directions(now, passed, problem.loss.derivative(passed.output, labels))
-            parameters = take_step(parameters, decayed(directions, parameters, decay), step_size)
-            n_steps += 1
-    return Trajectory(
-        network=network,
-        problem=problem,
-        method="gd" if batch_size is None else "sgd",
-        options={"steps": steps, "step_size": step_size, "points": points}
+    return (
+        {"steps": steps, "step_size": step_size, "points": points}
+        | ({} if loss_every is None else {"loss_every": int(loss_every)})
         | ({} if batch_size is None else {"batch_size": batch_size, "seed": seed})
-        | decay_option(decay),
-        t=np.asarray(times),
-        loss=np.asarray(losses),
-        error=np.asarray(errors),
-        states=tuple(states),
-        shadow=tuple(states),
-        slopes=tuple(slopes) if network.activation.has_kink else (),
-        events=(),
-        n_steps=n_steps,
-        outcome=outcome,
+        | decay_option(rates)
     )
 
 
-def _bounded(array: Array) -> bool:
-    xp = namespace(array)
-    return bool(xp.all(abs(array) < BLOW_UP))
+class Record:
+    """What is kept of one network's run, in memory or in a store, and how the run stands."""
+
+    def __init__(self, network: Network, problem: Problem, options: dict[str, Any], store: Store | None = None) -> None:
+        self.network, self.problem, self.options = network, problem, options
+        self.outcome, self.n_steps = "completed", 0
+        self._store = store
+        self._steps: list[int] = []
+        self._losses: list[float] = []
+        self._errors: list[float] = []
+        self._states: list[Parameters] = []
+        self._dense: list[Host] = []
+
+    @property
+    def going(self) -> bool:
+        """Whether the run has not diverged."""
+        return self.outcome == "completed"
+
+    def keep_losses(self, losses: Host) -> None:
+        """Keep the losses of `loss_every` that came since the last time; one that is not finite ends the run."""
+        wrong = np.flatnonzero(~np.isfinite(losses))
+        self._dense.append(losses[: wrong[0]] if wrong.size else losses)
+        if wrong.size:
+            self.outcome = "diverged"
+
+    def keep_state(self, step: int, parameters: Parameters, output: Any) -> None:
+        """Keep a recorded point; a loss that is not finite ends the run before it."""
+        loss = nearest_float(self.problem.loss.mean(output, self.problem.Y))
+        if not np.isfinite(loss):
+            self.outcome = "diverged"
+            return
+        self._steps.append(step)
+        self._losses.append(loss)
+        self._errors.append(self.problem.loss.rounding(output, self.problem.Y) * np.sqrt(1 + step))
+        self._states.append(parameters)
+        if self._store is not None and self._store.is_due(self._states):
+            self._store.append(self._part(), self._states)
+            self._steps, self._losses, self._errors, self._states, self._dense = [], [], [], [], []
+
+    def _part(self) -> dict[str, Host]:
+        return {
+            "step": np.asarray(self._steps, dtype=np.int64),
+            "loss": np.asarray(self._losses),
+            "error": np.asarray(self._errors),
+            "losses": np.concatenate([np.zeros(0), *self._dense]),
+        }
+
+    def trajectory(self) -> Trajectory:
+        """Return the run as far as it came; a store is complete then."""
+        part, states = self._part(), cast("Sequence[Parameters]", tuple(self._states))
+        if self._store is not None:
+            self.outcome, self.n_steps = self._store.end(part, states, self.outcome, self.n_steps)
+            part, states = self._store.whole(), self._store.states()
+        eta, losses = self.options["step_size"], part["losses"]
+        every = self.options.get("loss_every", 1) * eta
+        return Trajectory(
+            network=self.network,
+            problem=self.problem,
+            method="sgd" if "batch_size" in self.options else "gd",
+            options=self.options,
+            t=np.asarray([nearest_float(step * eta) for step in part["step"].tolist()]),
+            loss=part["loss"],
+            error=part["error"],
+            states=states,
+            shadow=states,
+            slopes=(),
+            events=(),
+            n_steps=self.n_steps,
+            outcome=self.outcome,
+            loss_t=np.arange(len(losses)) * nearest_float(every),
+            losses=losses,
+        )
+
+
+def follow(stepper: Stepper, records: Sequence[Record], *, progress: Progress | None, start: int = 0) -> None:
+    """Take the steps that the records' options ask for and keep them; every record ends where its network diverges.
+
+    Parameters
+    ----------
+    stepper : Stepper
+        Runs one network for each record.
+    records : sequence of Record
+        Of the same numbers of steps and points.
+    progress : callable or None
+        Called with the finished fraction.
+    start : int
+        The step that the networks are at; if it is not 0 the records hold it already.
+    """
+    options = records[0].options
+    steps, every = options["steps"], options.get("loss_every", 0)
+    # gradient descent steps from the pass over all samples, SGD needs it only where something is recorded
+    whole = "batch_size" not in options
+    record_at = set(recorded_steps(steps, options["points"]))
+    # a run that diverges may overflow before it is given up
+    with np.errstate(over="ignore", invalid="ignore"):
+        for step in range(start, steps + 1):
+            new = step > start or start == 0
+            recording, noting = new and step in record_at, new and every and step % every == 0
+            if whole or recording or noting:
+                stepper.forward()
+            if noting:
+                stepper.note_losses()
+            if recording or (stepper.on_host and step % _CHECK_EVERY == 0):
+                _look(stepper, records, step, recording=recording, noted=bool(every))
+                if not any(record.going for record in records):
+                    break
+                if recording and progress is not None and steps:
+                    progress(step / steps)
+            if step < steps:
+                stepper.advance()
+
+
+def _look(stepper: Stepper, records: Sequence[Record], step: int, *, recording: bool, noted: bool) -> None:
+    """Find out which networks have diverged, and keep what there is to keep of the others."""
+    losses = stepper.read_losses() if noted else None
+    for member, record in enumerate(records):
+        if not record.going:
+            continue
+        record.n_steps = step
+        if losses is not None:
+            record.keep_losses(losses[:, member])
+        parameters = stepper.parameters(member)
+        if not bounded(parameters):
+            record.outcome = "diverged"
+        if recording and record.going:
+            record.keep_state(step, parameters, stepper.output(member))

@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+from array_api_compat import device
 
 from fa_theory.backend import Array, machine_epsilon, namespace, to_numpy
 from fa_theory.dynamics.decay import decayed, opposite
@@ -85,7 +86,7 @@ class Regime:
             return None
         xp = namespace(like)
         if self.sliding:
-            return tuple(xp.asarray(theta, dtype=like.dtype) for theta in self.slopes(fractions))
+            return tuple(xp.asarray(theta, dtype=like.dtype, device=device(like)) for theta in self.slopes(fractions))
         return self._place("slopes", self.base_slopes, like)
 
     def matrices(self, network: Network) -> tuple[Array, ...]:
@@ -101,7 +102,7 @@ class Regime:
         """Move arrays to where `like` lives, once in the life of a regime."""
         if what not in self._placed:
             xp = namespace(like)
-            self._placed[what] = tuple(xp.asarray(each, dtype=like.dtype) for each in arrays)
+            self._placed[what] = tuple(xp.asarray(each, dtype=like.dtype, device=device(like)) for each in arrays)
         placed: tuple[Array, ...] = self._placed[what]
         return placed
 

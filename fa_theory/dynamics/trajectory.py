@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from fa_theory.backend import Array, machine_epsilon, namespace, to_numpy
+from fa_theory.dynamics.exact import size_in_bits
 from fa_theory.model import Network, Parameters, Problem
 
 Host = np.ndarray[Any, Any]
@@ -24,7 +25,7 @@ OUTCOMES = {
     "stalled": "the step size fell to the spacing of floating-point times",
     "too_many_steps": "the limit on the number of steps was reached",
     "unresolved_kink": "the slopes at a kink could not be determined",
-    "unsolved_step": "the equation of an implicit step could not be solved",
+    "unsolved_step": "the equation of an implicit step, or of a projection, could not be solved",
 }
 
 
@@ -65,7 +66,7 @@ class Trajectory:
     problem : Problem
         The problem.
     method : str
-        ``"flow"``, ``"gd"``, ``"sgd"`` or ``"midpoint"``.
+        ``"flow"``, ``"gd"``, ``"sgd"``, ``"midpoint"``, ``"gauss"`` or ``"projection"``.
     options : dict
         The options that the run was made with.
     t : float array, (P,)
@@ -74,11 +75,12 @@ class Trajectory:
         The mean loss at those times.
     error : float array, (P,)
         An estimate of the error in the loss: of the integrator for a flow, of rounding for discrete steps.
-    states : tuple of Parameters
-        Weights and biases at those times.
-    shadow : tuple of Parameters
+    states : sequence of Parameters
+        Weights and biases at those times; exact rationals where the start was. Of a stored run they are read from disk
+        when they are asked for.
+    shadow : sequence of Parameters
         The same from a run at a looser tolerance; what they differ by estimates the integrator's error in any function
-        of the state. For gd, sgd and midpoint, the states themselves.
+        of the state. For all other methods than flow, the states themselves.
     slopes : tuple
         phi' used at those times for each hidden layer, (N, n_l); it matters where the flow slides along a kink.
         Empty where the activation has no kink.
@@ -88,6 +90,9 @@ class Trajectory:
         Steps taken.
     outcome : str
         A key of `OUTCOMES`.
+    loss_t, losses : float arrays, (Q,)
+        For gd and sgd with `loss_every`: the times at which the loss alone was recorded, and the mean losses there.
+        Empty otherwise.
     """
 
     network: Network
@@ -97,12 +102,14 @@ class Trajectory:
     t: Host
     loss: Host
     error: Host
-    states: tuple[Parameters, ...]
-    shadow: tuple[Parameters, ...]
+    states: Sequence[Parameters]
+    shadow: Sequence[Parameters]
     slopes: tuple[tuple[Array, ...], ...]
     events: tuple[Event, ...]
     n_steps: int
     outcome: str
+    loss_t: Host = field(default_factory=lambda: np.zeros(0))
+    losses: Host = field(default_factory=lambda: np.zeros(0))
 
     @property
     def completed(self) -> bool:
@@ -126,6 +133,14 @@ class Trajectory:
     def slopes_at(self, index: int) -> tuple[Array, ...] | None:
         """Return phi' at the recorded time of that index, or None where the activation itself tells it."""
         return self.slopes[index] if self.slopes else None
+
+    @property
+    def bits(self) -> tuple[int, ...]:
+        """The largest number of bits in a numerator or denominator of the exact states at each recorded time.
+
+        Raises ValueError if the states are floats.
+        """
+        return tuple(size_in_bits(state) for state in self.states)
 
     def along(self, quantity: Callable[[Network], Array]) -> tuple[Host, Host]:
         """Evaluate a function of the network along the run.

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from fa_theory.backend import Array, machine_epsilon, to_numpy
+from fa_theory.backend import Array, from_numpy, machine_epsilon, to_numpy
 from fa_theory.model import DirectFeedback, FeedbackAlignment, Network, spectrum
 
 Host = np.ndarray[Any, Any]
 
 
-def unseen_inputs(network: Network, X: Array) -> Host:
+def unseen_inputs(network: Network, X: Array) -> Array:
     """Return W_1 (I - P_X), (n_1, d), with P_X the projector on the row space of X; constant for any rule.
 
     Notes
@@ -21,7 +21,7 @@ def unseen_inputs(network: Network, X: Array) -> Host:
     Statement projection-law (own).
     """
     W, basis = to_numpy(network.weights[0]), spectrum(X).row_basis
-    return np.asarray(W - (W @ basis.T) @ basis)
+    return from_numpy(W - (W @ basis.T) @ basis, network.weights[0])
 
 
 def feedback_range(network: Network) -> Host:
@@ -44,7 +44,7 @@ def feedback_range(network: Network) -> Host:
     return np.asarray(left[:, :rank])
 
 
-def unreached_neurons(network: Network) -> Host:
+def unreached_neurons(network: Network) -> Array:
     """Return (I - U U^T) (W_1, b_1), (n_1, d) or (n_1, d + 1), U = `feedback_range`; linear nets keep it.
 
     Raises
@@ -57,4 +57,4 @@ def unreached_neurons(network: Network) -> Host:
     Statement projection-law (own).
     """
     W, U = to_numpy(network.first_layer_weights()), feedback_range(network)
-    return np.asarray(W - U @ (U.T @ W))
+    return from_numpy(W - U @ (U.T @ W), network.weights[0])

@@ -18,8 +18,10 @@ from fa_theory.model.margin import Margin, max_margin
 from fa_theory.model.network import Network, Parameters
 from fa_theory.model.problem import Problem, Spectrum, spectrum
 from fa_theory.model.state import State, load_state, save_state
+from fa_theory.model.transfer import BACKENDS, backend_namespace, to_backend
 
 __all__ = [
+    "BACKENDS",
     "INITIALISATIONS",
     "LOSSES",
     "RULES",
@@ -39,6 +41,7 @@ __all__ = [
     "Spectrum",
     "State",
     "activation",
+    "backend_namespace",
     "cross_entropy",
     "exponential",
     "feedback_rules",
@@ -55,4 +58,5 @@ __all__ = [
     "spectrum",
     "squared",
     "tanh",
+    "to_backend",
 ]

@@ -9,12 +9,13 @@ M[i, :] = grad Psi_i. This pair is all that the theory needs to know of a rule (
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from fa_theory.backend import Array, floating, is_exact, namespace, number_like, require_same_kind, to_numpy
+from fa_theory.backend import Array, floating, from_numpy, is_exact, namespace, number_like, require_same_kind, to_numpy
 from fa_theory.choices import not_among
 
 RULES = ("fa", "sign-fa", "adafa", "backprop", "dfa")
@@ -138,8 +139,8 @@ class AdaptiveFeedback:
         The feedback B(0).
     W_start : array, (n_{l+1}, n_l)
         The weight W(0) at which the feedback is B(0).
-    share : float
-        Which part of D weight decay has left; 1 without it.
+    share : float or scalar array
+        Which part of D weight decay has left; the number 1 without it.
     """
 
     kappa: Any
@@ -168,11 +169,15 @@ class AdaptiveFeedback:
     def D(self) -> Array:
         """B(0) - kappa W(0)^T, which is constant but for weight decay."""
         start = self.B_start - number_like(self.kappa, self.W_start) * self.W_start.T
-        return start if self.share == 1 else number_like(self.share, start) * start
+        return start if self._whole else self.share * start
+
+    @property
+    def _whole(self) -> bool:
+        return type(self.share) is int  # an array is not asked for its value, which would wait for a device
 
     def matrix(self, weight: Array) -> Array:
         """Return B = B(0) + kappa (W - W(0))^T, or kappa W^T + D where weight decay has changed D."""
-        if self.share != 1:
+        if not self._whole:
             return number_like(self.kappa, weight) * weight.T + self.D
         return self.B_start + number_like(self.kappa, weight) * (weight - self.W_start).T
 
@@ -265,9 +270,9 @@ class PotentialFeedback:
         size = float(np.max(abs(host))) or 1.0
         point = host + size / 4 * rng.standard_normal(host.shape)
         shift = 1e-8 * size * rng.standard_normal(host.shape)
-        xp = namespace(weight)
-        ahead, here, behind = (to_numpy(self.energy(xp.asarray(W))) for W in (point + shift, point, point - shift))
-        matrix = to_numpy(self.gradient(xp.asarray(point)))
+        around = (from_numpy(W, weight) for W in (point + shift, point, point - shift))
+        ahead, here, behind = (to_numpy(self.energy(W)) for W in around)
+        matrix = to_numpy(self.gradient(from_numpy(point, weight)))
         first_order = 2 * matrix * shift.T
         _require_equal(
             f"{label}: gradient(W) is not the gradient of energy(W)",
@@ -357,7 +362,9 @@ def with_share(rule: FeedbackRule, share: Array) -> FeedbackRule:
     """Return adaFA with the given share, an array (1,), of its D left by weight decay; other rules as they are."""
     if not isinstance(rule, AdaptiveFeedback):
         return rule
-    return replace(rule, share=share[0] if is_exact(share) else float(share[0]))
+    changed = copy(rule)  # not dataclasses.replace: B and W are valid, and to look again would wait for a device
+    object.__setattr__(changed, "share", share[0])
+    return changed
 
 
 def _is_rule(candidate: Any) -> bool:

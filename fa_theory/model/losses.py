@@ -11,9 +11,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from array_api_compat import device
 
-from fa_theory.backend import Array, is_exact, machine_epsilon, namespace, to_numpy
+from fa_theory.backend import Array, is_exact, machine_epsilon, namespace, nearest_float, to_numpy
 from fa_theory.choices import not_among
 
 
@@ -49,7 +50,12 @@ class Loss:
         return namespace(values).mean(values)
 
     def rounding(self, output: Array, labels: Array) -> float:
-        """Estimate the effect on the mean loss of rounding in the outputs, to second order (relative error 8 eps)."""
+        """Estimate the effect on the mean loss of rounding in the outputs, to second order (relative error 8 eps).
+
+        An exact loss is rounded once, to the float64 that it is recorded as.
+        """
+        if is_exact(output):
+            return float(np.spacing(nearest_float(self.mean(output, labels)))) / 2
         xp = namespace(output)
         eps = machine_epsilon(output)
         shift = 8 * eps * (1.0 + float(xp.max(abs(output))))

@@ -77,8 +77,8 @@ def _check_certifiable(network: Network, problem: Problem, method: str) -> None:
         isinstance(rule, AdaptiveFeedback) and (to_numpy(rule.W_start) != to_numpy(network.weights[1])).any()
     ):
         raise ValueError(f"a certificate is for a built-in rule at its own start, got {network.rule_name}")
-    if method == "midpoint":
-        raise ValueError("a certificate is for method flow, gd or sgd, got midpoint")
+    if method not in ("flow", "gd", "sgd"):
+        raise ValueError(f"a certificate is for method flow, gd or sgd, got {method}")
 
 
 def _has_reduced_run(run: Enclosure) -> bool:

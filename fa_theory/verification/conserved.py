@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fa_theory.backend import to_numpy
-from fa_theory.dynamics import Trajectory
+from fa_theory.dynamics import GAUSS_METHODS, Trajectory
 from fa_theory.laws import (
     has_matrix_law,
     layers_with_potential,
@@ -112,15 +112,15 @@ def neuron_law_drift(trajectory: Trajectory) -> LawDrift:
 
 
 def assess_neuron_law(trajectory: Trajectory) -> Verdict:
-    """Judge statement neuron-law on a trajectory of the flow, or of the midpoint rule where that keeps it exactly."""
+    """Judge statement neuron-law on a trajectory of the flow, or of a Gauss method where that keeps it exactly."""
     network = trajectory.network
     quadratic = not any(isinstance(rule, SignFeedback | PotentialFeedback) for rule in network.feedback)
     failure = first_failure(
         no_weight_decay(trajectory.weight_decay),
         yes_or_no("homogeneous activation", network.activation.degree is not None, network.activation.name),
         yes_or_no(
-            "flow, or midpoint rule with a quadratic law",
-            trajectory.method == "flow" or (trajectory.method == "midpoint" and quadratic),
+            "flow, or midpoint or Gauss rule with a quadratic law",
+            trajectory.method == "flow" or (trajectory.method in GAUSS_METHODS and quadratic),
             f"method {trajectory.method}",
         ),
     )
@@ -152,7 +152,7 @@ def matrix_law_drift(trajectory: Trajectory) -> LawDrift:
 
 
 def assess_matrix_law(trajectory: Trajectory) -> Verdict:
-    """Judge statement matrix-law on a trajectory of the flow, or of the midpoint rule where that keeps it exactly."""
+    """Judge statement matrix-law on a trajectory of the flow, or of a Gauss method where that keeps it exactly."""
     network = trajectory.network
     signs = any(isinstance(rule, SignFeedback) for rule in network.feedback)
     widest = max(network.widths[1:-1])
@@ -162,8 +162,8 @@ def assess_matrix_law(trajectory: Trajectory) -> Verdict:
         yes_or_no("a rule with a known quadratic form", has_matrix_law(network), network.rule_name),
         yes_or_no(f"at most {_WIDEST} neurons in a layer", widest <= _WIDEST, f"{widest} neurons, squared entries"),
         yes_or_no(
-            "flow, or midpoint rule with a quadratic law",
-            trajectory.method == "flow" or (trajectory.method == "midpoint" and not signs),
+            "flow, or midpoint or Gauss rule with a quadratic law",
+            trajectory.method == "flow" or (trajectory.method in GAUSS_METHODS and not signs),
             f"method {trajectory.method}",
         ),
     )

@@ -150,8 +150,8 @@ def _reason(start: ExactStart, trajectory: Trajectory) -> str:
     """Say why the run cannot be enclosed; nothing if it can."""
     if len(trajectory.t) == 0:
         return f"nothing was recorded ({trajectory.outcome})"
-    if trajectory.method == "midpoint":
-        return "the implicit midpoint rule is not enclosed"
+    if trajectory.method not in ("flow", "gd", "sgd"):
+        return f"runs of method {trajectory.method} are not enclosed"
     if trajectory.method == "flow":
         failure = first_failure(*reduced_flow.has_enclosed_flow(start))
         if failure is not None:
@@ -161,7 +161,7 @@ def _reason(start: ExactStart, trajectory: Trajectory) -> str:
 
 def _places(trajectory: Trajectory) -> tuple[tuple[Rational, ...], tuple[tuple[int, ...], ...] | None]:
     options = trajectory.options
-    if trajectory.method in ("flow", "midpoint"):
+    if trajectory.method not in ("gd", "sgd"):
         return tuple(rational(t) for t in trajectory.t.tolist()), None
     taken = recorded_steps(options["steps"], options["points"])[: len(trajectory.t)]
     batches = None

@@ -8,7 +8,7 @@ import numpy as np
 
 from fa_theory.backend import to_numpy
 from fa_theory.bounds import Assumption
-from fa_theory.dynamics import Trajectory
+from fa_theory.dynamics import GAUSS_METHODS, Trajectory
 from fa_theory.laws import (
     FeedbackPair,
     decay_matches,
@@ -59,7 +59,7 @@ def assess_midpoint_exactness(trajectory: Trajectory) -> Verdict:
     )
     if failure is not None:
         return not_applicable("midpoint-exactness", failure)
-    remark = f"; {trajectory.n_steps} steps of {trajectory.options['step_size']:g}"
+    remark = f"; {trajectory.n_steps} steps of at most {trajectory.options['step_size']:g}"
     if trajectory.outcome != "completed":
         remark += f"; the run ended early: {trajectory.outcome}"
     return judge_drift("midpoint-exactness", midpoint_drift(trajectory), trajectory, remark)
@@ -104,14 +104,16 @@ def included_kernels(pairs: tuple[FeedbackPair, ...]) -> Assumption:
 
 
 def assess_dfa_law(trajectory: Trajectory) -> Verdict:
-    """Judge statement dfa-law on a trajectory of the flow or the midpoint rule (the law is quadratic)."""
+    """Judge statement dfa-law on a trajectory of the flow or a Gauss method (the law is quadratic)."""
     network = trajectory.network
     direct = all(isinstance(rule, DirectFeedback) for rule in network.feedback)
     failure = first_failure(
         no_weight_decay(trajectory.weight_decay),
         yes_or_no("rule is dfa", direct, network.rule_name),
         yes_or_no("linear activation", network.activation.is_linear, network.activation.name),
-        yes_or_no("flow or midpoint rule", trajectory.method in ("flow", "midpoint"), f"method {trajectory.method}"),
+        yes_or_no(
+            "flow, midpoint or Gauss rule", trajectory.method in ("flow", *GAUSS_METHODS), f"method {trajectory.method}"
+        ),
     )
     if failure is not None:
         return not_applicable("dfa-law", failure)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fa_theory.backend import least_resolved, machine_epsilon, namespace, to_numpy
+from fa_theory.backend import from_numpy, least_resolved, machine_epsilon, namespace, to_numpy
 from fa_theory.dynamics import Trajectory, dissipation, forward, minibatches
 from fa_theory.laws import (
     bregman_drift,
@@ -123,7 +123,7 @@ def assess_bregman_drift(
     xp = namespace(problem.X)
     wrong, compared, steps = 0, 0, 0
     for _ in range(_EXACT_STEPS):
-        chosen = xp.asarray(next(batches))
+        chosen = from_numpy(next(batches), problem.X)
         X = exact_array(xp.take(problem.X, chosen, axis=0))
         try:
             output = nearest_floats(forward(exact, X).output)

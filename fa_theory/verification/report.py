@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from fa_theory.backend import is_exact
 from fa_theory.bounds import Bound, all_bounds, check_epsilon
 from fa_theory.dynamics import OUTCOMES, Progress, Trajectory, simulate
 from fa_theory.ledger import proof_evidence
@@ -92,7 +93,9 @@ class Followed(NamedTuple):
 
 
 def follow(instance: Instance, progress: Progress | None = None) -> Followed:
-    """Simulate an instance and integrate its measured rate of decay."""
+    """Simulate an instance and integrate its measured rate of decay; exact rationals are refused."""
+    if is_exact(instance.problem.X):
+        raise ValueError("weights and X must be floating-point to be verified, got exact rationals")
     trajectory = simulate(instance.network, instance.problem, progress=progress, **instance.run)
     with _without_warnings():
         return Followed(trajectory, measured_decay(trajectory))

@@ -6,8 +6,7 @@ from flow_oracles import RULES, draw_network, draw_problem
 from scipy.optimize import brentq
 
 import fa_theory as ft
-from fa_theory.dynamics import OUTCOMES, flow, minibatches
-from fa_theory.laws import exact_array, exact_network
+from fa_theory.dynamics import METHODS, OUTCOMES, flow, minibatches
 from fa_theory.model import Network, PotentialFeedback, Problem, initialise
 
 ONE = np.ones((1, 1))
@@ -64,7 +63,7 @@ def test_gradient_descent_by_hand():
     assert [float(W[0, 0]) for W in run.states[-1].weights] == [0.0, -2.5]
 
 
-@pytest.mark.parametrize("method", ["flow", "gd", "sgd", "midpoint"])
+@pytest.mark.parametrize("method", METHODS)
 def test_no_time_at_all(method):
     network, problem = draw_network(1, (2, 3, 1)), draw_problem(1, 4, 2, 1)
     run = ft.simulate(network, problem, method=method, time=0.0, steps=0, batch_size=2 if method == "sgd" else None)
@@ -195,11 +194,3 @@ def test_deep_starts_at_rest_wake_up(kind):
     run = flow(network, draw_problem(2, 2, 2, 1), time=0.5, points=5, accuracy=1e-6)
     assert run.outcome == "completed"
     assert np.max(abs(run.states[-1].weights[1])) > 1e-4
-
-
-@pytest.mark.parametrize("method", ["flow", "gd", "sgd", "midpoint"])
-def test_exact_rationals_are_not_simulated(method):
-    network = exact_network(Network([np.ones((2, 1)), np.ones((1, 2))], "linear", [np.ones((2, 1))]))
-    problem = Problem(exact_array(np.ones((1, 1))), exact_array(np.ones(1)))
-    with pytest.raises(ValueError, match="must be floating-point"):
-        ft.simulate(network, problem, method=method)

@@ -91,7 +91,9 @@ def small(widths=(2, 3, 3, 2), name="linear", biases=True, seed=3):
 
 
 @pytest.mark.parametrize("widths", [(2, 3, 1), (2, 3, 2, 1), (2, 3, 3, 2), (2, 2, 3, 2, 2)])
-@pytest.mark.parametrize("options", [{}, {"method": "midpoint", "steps": 5, "step_size": 0.2}])
+@pytest.mark.parametrize(
+    "options", [{}, *({"method": each, "steps": 5, "step_size": 0.2} for each in ("midpoint", "gauss"))]
+)
 def test_holds_along_flows_and_midpoint_runs(widths, options):
     options = options or {"time": 1.0, "points": 11, "accuracy": 1e-7}
     network = small(widths)
@@ -181,7 +183,7 @@ def test_zero_feedback():
     ("rule", "options", "named"),
     [
         ("fa", {}, "rule is dfa: fa"),
-        ("dfa", {"method": "gd", "steps": 2}, "flow or midpoint rule: method gd"),
+        ("dfa", {"method": "gd", "steps": 2}, "flow, midpoint or Gauss rule: method gd"),
     ],
 )
 def test_not_applicable_names_what_fails(rule, options, named):

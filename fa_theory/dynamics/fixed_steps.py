@@ -1,52 +1,72 @@
-"""The implicit midpoint rule, which keeps quadratic invariants to solver tolerance at any step size.
-
-Statement midpoint-exactness (own): the neuron law of FA, backprop and adaFA, and their matrix law, are quadratic
-invariants; sign-FA's drifts in a step across a sign change.
-"""
+"""Integrators of fixed step size: they run the flow twice, the second time with halved steps to estimate the error."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
-from fa_theory.backend import Array, machine_epsilon, namespace
+from fa_theory.backend import Array, namespace
 from fa_theory.dynamics.decay import WeightDecay, decay_option, decayed, with_decay
 from fa_theory.dynamics.integrate import Progress
 from fa_theory.dynamics.passes import forward, update_directions
 from fa_theory.dynamics.trajectory import BLOW_UP, Trajectory, flatten, unflatten
-from fa_theory.model import Network, Problem
+from fa_theory.model import Network, Problem, SignFeedback
 
 Field = Callable[[Array], Array]
 
-_ITERATIONS = 200
-_HALVINGS = 12
+
+class Stepped(NamedTuple):
+    """A step that was taken.
+
+    Attributes
+    ----------
+    state : array
+        The flattened parameters after it.
+    pieces : tuple of float
+        The sizes of the steps that it was taken in: more than one where it could not be taken whole.
+    """
+
+    state: Array
+    pieces: tuple[float, ...]
 
 
-def implicit_midpoint(
+Step = Callable[[Field, Array, float], Stepped | None]
+"""(velocity, y, h) -> what a step of size h leads to, or None where the step's equation cannot be solved."""
+
+
+def run_fixed_steps(
     network: Network,
     problem: Problem,
+    step: Step,
+    order: int,
     *,
+    method: str,
     steps: int,
     step_size: float,
     points: int = 101,
     weight_decay: WeightDecay = 0.0,
     progress: Progress | None = None,
 ) -> Trajectory:
-    """Run the implicit midpoint rule y' = y + eta f((y + y') / 2) for the flow dW_l/dt = -F_l.
+    """Integrate dW_l/dt = -F_l by `steps` equal steps of a method of the given order.
 
-    Each step is solved by fixed-point iteration to rounding; where that does not converge (large steps, kinks) the
-    step is cut in halves, up to 2**12 pieces, and failing that the run ends with the outcome ``"unsolved_step"``.
-    The same run with half the step size gives the error estimate: the rule is of second order where the field is
-    smooth, so that 4/3 of the difference is the error of the run that is returned. If the halved run ends early, so
-    does this one.
+    The same run with every step halved, a step that was taken in pieces piece by piece, gives the error estimate: where
+    the field is smooth, 2**order / (2**order - 1) of the difference is the error of the run that is returned; where it
+    may jump (kinks, sign-FA), the order is one. If the halved run ends early, so does this one.
 
     Parameters
     ----------
     network, problem
         Start and data, of the same dtype and array namespace.
+    step : callable
+        (velocity, y, h) -> `Stepped` or None, on flattened parameters.
+    order : int
+        The order of the method.
+    method : str
+        What the trajectory says it was made by.
     steps : int
         Number of steps, >= 0.
     step_size : float
@@ -56,7 +76,7 @@ def implicit_midpoint(
     weight_decay : number or sequence of numbers
         lambda_l of every layer, or one for all: dW_l/dt = -F_l - lambda_l W_l, biases too.
     progress : callable, optional
-        Called with the finished fraction.
+        Called with the finished fraction of the present run.
 
     Raises
     ------
@@ -75,70 +95,59 @@ def implicit_midpoint(
     record_at = np.linspace(0, steps, min(points, steps + 1)).round().astype(int).tolist()
     # an iteration that diverges may overflow before it is given up
     with np.errstate(over="ignore", invalid="ignore"):
-        runs = [_run(velocity, start, record_at, step_size / pieces, pieces, progress) for pieces in (2, 1)]
-    kept = min(len(states) for states, _ in runs)
-    (fine, fine_outcome), (coarse, outcome) = runs
-    if len(fine) < len(coarse):
+        whole = [[step_size] * (end - begin) for begin, end in pairwise(record_at)]
+        coarse, taken, outcome = _run(partial(step, velocity), start, whole, progress)
+        halves = [[h / 2 for h in pieces for _ in range(2)] for pieces in taken]
+        fine, _, fine_outcome = _run(partial(step, velocity), start, halves, progress)
+    kept = len(fine)
+    if kept < len(coarse):
         outcome = fine_outcome
     networks = [network.with_parameters(unflatten(y, network.parameters)) for y in coarse[:kept]]
-    halved = [network.with_parameters(unflatten(y, network.parameters)) for y in fine[:kept]]
+    halved = [network.with_parameters(unflatten(y, network.parameters)) for y in fine]
     outputs = [forward(each, problem.X).output for each in networks]
     losses = np.asarray([float(problem.loss.mean(output, problem.Y)) for output in outputs])
     others = [float(problem.loss.mean(forward(each, problem.X).output, problem.Y)) for each in halved]
     rounding = [problem.loss.rounding(output, problem.Y) for output in outputs]
+    jumps = network.activation.has_kink or any(isinstance(rule, SignFeedback) for rule in network.feedback)
+    factor = 2 if jumps else 2**order / (2**order - 1)
     return Trajectory(
         network=network,
         problem=problem,
-        method="midpoint",
+        method=method,
         options={"steps": steps, "step_size": step_size, "points": points} | decay_option(decay),
         t=np.asarray(record_at[:kept]) * step_size,
         loss=losses,
-        error=4 / 3 * abs(losses - np.asarray(others)) + np.asarray(rounding),
+        error=factor * abs(losses - np.asarray(others)) + np.asarray(rounding),
         states=tuple(each.parameters for each in networks),
         shadow=tuple(each.parameters for each in networks),
         slopes=(),
         events=(),
-        n_steps=record_at[kept - 1],
+        n_steps=sum(map(len, taken[: kept - 1])),
         outcome=outcome,
     )
 
 
 def _run(
-    velocity: Field, y: Array, record_at: list[int], h: float, pieces: int, progress: Progress | None
-) -> tuple[list[Array], str]:
-    states = [y]
-    for start, end in pairwise(record_at):
-        for _ in range((end - start) * pieces):
-            reached = _step(velocity, y, h, _HALVINGS)
-            if reached is None:
-                return states, "unsolved_step"
-            y = reached
+    step: Callable[[Array, float], Stepped | None], y: Array, sizes: list[list[float]], progress: Progress | None
+) -> tuple[list[Array], list[list[float]], str]:
+    """Return the states before and after each list of steps, the steps that were taken, and the outcome."""
+    states: list[Array] = [y]
+    taken: list[list[float]] = []
+    for interval in sizes:
+        pieces: list[float] = []
+        for h in interval:
+            stepped = step(y, h)
+            if stepped is None:
+                return states, taken, "unsolved_step"
+            y = stepped.state
+            pieces += stepped.pieces
             if not float(namespace(y).max(abs(y))) <= BLOW_UP:
-                return states, "diverged"
+                return states, taken, "diverged"
         states.append(y)
+        taken.append(pieces)
         if progress is not None:
-            progress(end / record_at[-1])
-    return states, "completed"
-
-
-def _step(velocity: Field, y: Array, h: float, halvings: int) -> Array | None:
-    """Solve one midpoint step, in halves where it cannot be solved whole; None when that fails too."""
-    middle = y
-    xp = namespace(y)
-    enough = 4 * machine_epsilon(y) * (1 + float(xp.max(abs(y))))
-    change = float("inf")
-    for _ in range(_ITERATIONS):
-        moved = y + h / 2 * velocity(middle)
-        before, change = change, float(xp.max(abs(moved - middle)))
-        middle = moved
-        if not change <= BLOW_UP:
-            break
-        if change <= enough and change >= before / 2:
-            return 2 * middle - y
-    if halvings == 0:
-        return None
-    half = _step(velocity, y, h / 2, halvings - 1)
-    return None if half is None else _step(velocity, half, h / 2, halvings - 1)
+            progress(len(taken) / len(sizes))
+    return states, taken, "completed"
 
 
 def _velocity(network: Network, problem: Problem, decay: tuple[float, ...], y: Array) -> Array:
