@@ -36,6 +36,7 @@ API = {
     "fa_theory.verification": "Verdicts",
     "fa_theory.statements": "Statements by name",
     "fa_theory.falsification": "Search for counterexamples",
+    "fa_theory.sweeps": "Sweeps",
     "fa_theory.symbolic": "Proofs and discovery",
     "fa_theory.plots": "Plots",
     "fa_theory.data": "Data",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fa_theory.falsification import Search, falsify
     from fa_theory.model import Network, Problem, initialise, to_backend
     from fa_theory.statements import cite
+    from fa_theory.sweeps import Sweep, sweep
     from fa_theory.verification import Report, verify
 
 __version__ = version("fa_theory")
@@ -26,6 +27,7 @@ __all__ = [
     "Problem",
     "Report",
     "Search",
+    "Sweep",
     "Trajectory",
     "__version__",
     "bounds",
@@ -35,6 +37,7 @@ __all__ = [
     "initialise",
     "laws",
     "simulate",
+    "sweep",
     "to_backend",
     "verify",
 ]
@@ -49,6 +52,8 @@ _HOMES = {
     "simulate": "dynamics",
     "Search": "falsification",
     "falsify": "falsification",
+    "Sweep": "sweeps",
+    "sweep": "sweeps",
     "Report": "verification",
     "verify": "verification",
     "cite": "statements",

@@ -18,10 +18,12 @@ from fa_theory import __version__
 from fa_theory.bounds import all_bounds, sharpest, sharpest_first
 from fa_theory.cli.check import check
 from fa_theory.cli.discover import discover_command
+from fa_theory.cli.experiment import experiment
 from fa_theory.cli.falsify import falsify
 from fa_theory.cli.options import InstanceOptions, make_instance, with_instance_options
 from fa_theory.cli.output import Format, JsonFile, TableFormat, check_writable, say, show
 from fa_theory.cli.prove import prove
+from fa_theory.cli.sweep import sweep
 from fa_theory.dynamics import check_fit, decay_rates, recorded_steps, recorded_times, simulate
 from fa_theory.ledger import proof_evidence
 from fa_theory.model import BACKENDS, backend_namespace, save_state
@@ -220,7 +222,9 @@ def theorems(*, form: TableFormat = Format.RICH, json_file: JsonFile = None) -> 
 
 app.command()(prove)
 app.command()(falsify)
+app.command()(experiment)
 app.command()(check)
+app.command()(sweep)
 app.command(name="discover")(discover_command)
 
 

@@ -12,7 +12,7 @@ import typer
 from fa_theory.choices import not_among
 from fa_theory.dynamics import METHODS
 from fa_theory.model import INITIALISATIONS, LOSSES
-from fa_theory.verification import Instance, instance_from_data, instance_from_state
+from fa_theory.verification import USED_BY, Instance, instance_from_data, instance_from_state
 
 _DATA, _MODEL, _RUN = "Data", "Network", "Run"
 
@@ -30,6 +30,10 @@ class InstanceOptions(NamedTuple):
 
     data: Annotated[
         Path | None, typer.Option(help="CSV file with a header; default: embedded iris.", rich_help_panel=_DATA)
+    ] = None
+    synthetic: Annotated[
+        str | None,
+        typer.Option(help="Draw data instead: samples x inputs, as in 50x20.", rich_help_panel=_DATA),
     ] = None
     target: Annotated[
         str | None,
@@ -124,15 +128,8 @@ class InstanceOptions(NamedTuple):
 
 
 _RUN_OPTIONS = ("method", "time", "steps", "step_size", "batch_size", "points", "accuracy")
-_DATA_OPTIONS = ("data", "target", "standardize", "width", "depth", "biases", "init", "alignment")
+_DATA_OPTIONS = ("data", "synthetic", "target", "standardize", "width", "depth", "biases", "init", "alignment")
 _NAMES = ("rule", "activation", "loss")
-_USED_BY = {
-    "time": ("flow",),
-    "accuracy": ("flow",),
-    "steps": METHODS[1:],
-    "step_size": METHODS[1:],
-    "batch_size": ("sgd",),
-}
 
 
 def make_instance(options: InstanceOptions) -> Instance:
@@ -147,7 +144,7 @@ def make_instance(options: InstanceOptions) -> Instance:
     method = given.get("method", "flow")
     if method not in METHODS:
         raise not_among("--method", method, METHODS)
-    for name, methods in _USED_BY.items():
+    for name, methods in USED_BY.items():
         if name in given and method not in methods:
             raise ValueError(f"--{name.replace('_', '-')} is for --method {' or '.join(methods)}, not {method}")
     run = {name: given[name] for name in _RUN_OPTIONS if name in given}

@@ -165,7 +165,7 @@ def _plan_layers(stack: Stack, samples: Samples) -> Plan:
     descend = samples.errors(f, e)
     delta = e
     for layer in range(len(stack.layers) - 1, -1, -1):
-        F = np.empty_like(stack.layers[layer])
+        F = np.empty_like(stack.layers[layer], order="C")
         moving = [_product(delta, _turn(h[layer]), F), *stack.moving(layer, F)]
         if layer:
             # M_l before W_l moves, on which it may depend
@@ -190,7 +190,7 @@ def _plan_scalar(stack: Stack, samples: Samples) -> Plan:
     X = _turn(samples.X) if samples.changing else np.ascontiguousarray(_turn(samples.X))
     h, slopes = np.ones((*lead, n + stack.has_bias[1], N), dtype), np.empty((*lead, n, N), dtype)
     f, e = (np.empty((*lead, 1, N), dtype) for _ in range(2))
-    F1, F2, z = np.empty_like(W1), np.empty_like(W2), h[..., :n, :]
+    F1, F2, z = np.empty_like(W1, order="C"), np.empty_like(W2, order="C"), h[..., :n, :]
     weighted = np.empty_like(X) if X.ndim == h.ndim else np.empty((*lead, *X.shape), dtype)
     feedback = stack.feedback[0]
     # in full where it is fixed: NumPy is slow to repeat a column

@@ -10,6 +10,7 @@ from fa_theory.backend import machine_epsilon, to_numpy
 from fa_theory.dynamics.decay import WeightDecay, decay_option, with_decay
 from fa_theory.dynamics.integrate import Integration, Progress
 from fa_theory.dynamics.passes import forward
+from fa_theory.dynamics.series import SeriesIntegration, has_series
 from fa_theory.dynamics.trajectory import Trajectory, recorded_times
 from fa_theory.model import Network, Parameters, Problem
 
@@ -17,6 +18,7 @@ Host = np.ndarray[Any, Any]
 
 _TIGHTENING = 20.0
 _ROUNDS = 4
+_SERIES_MARGIN = 20.0
 
 
 def flow(
@@ -31,10 +33,11 @@ def flow(
 ) -> Trajectory:
     """Integrate dW_l/dt = -F_l, db_l/dt = -E[delta_l] from 0 to `time`, in Filippov's sense where there are kinks.
 
-    A run of order five is compared with a looser one of order four, at a tolerance 20 times as large; they differ even
+    Two-layer networks with a piecewise-linear activation go by Taylor series, others by Runge-Kutta steps of order
+    five. The run is compared with a looser one, at a tolerance 20 times as large and one order lower; they differ even
     where events dictate the same steps to both. While their losses differ by more than `accuracy` times the loss at
-    the start, both are repeated at tighter tolerances. The run of order five is returned, and the difference is its
-    error estimate (it estimates the looser run's error, and so is conservative).
+    the start, both are repeated at tighter tolerances. The tighter run is returned, and the difference is its error
+    estimate (it estimates the looser run's error, and so is conservative).
 
     Parameters
     ----------
@@ -63,13 +66,16 @@ def flow(
         raise ValueError(f"accuracy must lie in [{finest:.2g}, 1) for {problem.X.dtype}, got {accuracy}")
     start = forward(network, problem.X).output
     allowed = accuracy * float(problem.loss.mean(start, problem.Y)) + 2 * problem.loss.rounding(start, problem.Y)
-    tolerance = min(accuracy, 1e-3)
+    by_series = has_series(network, problem)
+    kind = SeriesIntegration if by_series else Integration
+    # a degree more is cheap, another round is not
+    tolerance = max(min(accuracy, 1e-3) / (_SERIES_MARGIN if by_series else 1.0), finest / 10)
     while True:
         # a run that blows up overflows on its way to its outcome
         with np.errstate(over="ignore", invalid="ignore"):
-            loose = Integration(network, problem, tolerance, order=4, decay=decay).run(times, progress)
+            loose = kind(network, problem, tolerance, order=4, decay=decay).run(times, progress)
             tolerance = max(tolerance / _TIGHTENING, finest / 10)
-            tight = Integration(network, problem, tolerance, order=5, decay=decay).run(times, progress)
+            tight = kind(network, problem, tolerance, order=5, decay=decay).run(times, progress)
             kept = min(len(loose.states), len(tight.states))
             losses, error = _losses(network, problem, tight.states[:kept], loose.states[:kept])
         reached = bool(np.all(error <= allowed)) and tight.outcome == loose.outcome

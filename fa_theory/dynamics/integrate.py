@@ -52,7 +52,7 @@ class Point(NamedTuple):
     velocity: Array
 
 
-class _Position(NamedTuple):
+class Position(NamedTuple):
     """Where an integration has got to, and the step to try next."""
 
     point: Point
@@ -61,7 +61,7 @@ class _Position(NamedTuple):
     step: float
 
 
-class _StopError(Exception):
+class StopError(Exception):
     """Ends an integration with an outcome."""
 
 
@@ -99,17 +99,12 @@ class Integration:
     def run(self, times: Sequence[float], progress: Progress | None = None) -> Integration:
         """Integrate through all the times; stop early with an outcome where that is not possible."""
         try:
-            here = self._start(times)
-            for end in times[1:]:
-                here = self._to(here, end, progress, times[-1])
-                self._record(here.point)
-                if progress is not None:
-                    progress(max(end / times[-1], self.n_steps / _MAX_STEPS))
+            self._through(self._start(times), times, progress)
         except UnresolvedKinkError:
             self.outcome = "unresolved_kink"
             if not self.states:
                 self._record_unresolved_start()
-        except _StopError as stop:
+        except StopError as stop:
             self.outcome = str(stop)
         return self
 
@@ -128,7 +123,7 @@ class Integration:
         if self.network.activation.has_kink:
             self.slopes.append(point.evaluation.passed.slopes)
 
-    def _start(self, times: Sequence[float]) -> _Position:
+    def _start(self, times: Sequence[float]) -> Position:
         regime, unique = starting_regime(self.network, self.problem, self.decay)
         start = flatten(self.network.parameters)
         kinks = touching_kinks(self.network, forward(self.network, self.problem.X)) if regime.sides else []
@@ -146,7 +141,7 @@ class Integration:
         else:
             evaluation = evaluate(self.network, self.problem, regime, regime.fractions, drift=False)
             self._record(Point(start, evaluation, point.velocity))
-        return _Position(point, regime, time, self._first_step(y, point.velocity))
+        return Position(point, regime, time, self._first_step(y, point.velocity))
 
     def _record_unresolved_start(self) -> None:
         regime, _ = starting_regime(self.network, self.problem, self.decay)
@@ -185,37 +180,56 @@ class Integration:
         rate = float(xp.max(abs(velocity) / self._scale(abs(y)))) * self.tolerance
         return float(0.01 / rate) if 0 < rate < float("inf") else 1.0
 
-    def _to(self, here: _Position, end: float, progress: Progress | None, last: float) -> _Position:
-        point, regime, time, step = here
+    def _through(self, here: Position, times: Sequence[float], progress: Progress | None) -> None:
+        """Go on from the start through all the times, and record the states there."""
         standstill = 0
-        while time < end:
-            self.n_steps += 1
-            if self.n_steps > _MAX_STEPS:
-                raise _StopError("too_many_steps")
-            if progress is not None and self.n_steps % _TELLING == 0:
-                progress(max(time / last, self.n_steps / _MAX_STEPS))
-            taken = min(step, end - time)
-            target, error = self._step(point, regime, taken)
-            if not error <= 1:
-                step = taken * (max(0.1, 0.9 * error**-0.2) if error > 1 else 0.1)
-                if time + step == time:
-                    raise _StopError("stalled" if error > 1 else "unresolved_kink")
-                continue
-            if float(namespace(target.y).max(abs(target.y))) > BLOW_UP:
-                raise _StopError("diverged")
-            grown = taken * min(5.0, 0.9 * max(error, 1e-10) ** -0.2)
-            index, point, used = self._cut(point, target, regime, taken)
-            step = max(grown, step) if taken < step else grown
-            time = end if used == end - time else time + used
-            standstill = standstill + 1 if used <= _INSTANT * taken else 0
-            if standstill > _STANDSTILL:
-                raise UnresolvedKinkError("events follow each other without time passing")
-            if index is not None:
-                horizon = min(_HORIZON * 2.0**standstill * taken, taken, end - time or taken)
-                regime, y, moved = self._switch(point, regime, place(regime, index), time, horizon, standstill)
-                time = time + moved
-                point = self._point(y, regime)
-        return _Position(point, regime, time, step)
+        for end in times[1:]:
+            while here.time < end:
+                self._count(here.time, times[-1], progress)
+                here, standstill = self._advance(here, end, standstill)
+            self._record(here.point)
+            if progress is not None:
+                progress(max(end / times[-1], self.n_steps / _MAX_STEPS))
+
+    def _count(self, time: float, last: float, progress: Progress | None) -> None:
+        self.n_steps += 1
+        if self.n_steps > _MAX_STEPS:
+            raise StopError("too_many_steps")
+        if progress is not None and self.n_steps % _TELLING == 0:
+            progress(max(time / last, self.n_steps / _MAX_STEPS))
+
+    def _advance(self, here: Position, end: float, standstill: int) -> tuple[Position, int]:
+        """Try one step, up to `end` at most; return the position and how many events met it without time passing."""
+        point, regime, time, step = here
+        taken = min(step, end - time)
+        target, error = self._step(point, regime, taken)
+        if not error <= 1:
+            step = taken * (max(0.1, 0.9 * error**-0.2) if error > 1 else 0.1)
+            if time + step == time:
+                raise StopError("stalled" if error > 1 else "unresolved_kink")
+            return Position(point, regime, time, step), standstill
+        if float(namespace(target.y).max(abs(target.y))) > BLOW_UP:
+            raise StopError("diverged")
+        grown = taken * min(5.0, 0.9 * max(error, 1e-10) ** -0.2)
+        index, point, used = self._cut(point, target, regime, taken)
+        step = max(grown, step) if taken < step else grown
+        time = end if used == end - time else time + used
+        standstill = standstill + 1 if used <= _INSTANT * taken else 0
+        self._check_standstill(standstill)
+        if index is not None:
+            horizon = self._horizon(taken, end - time, standstill)
+            regime, y, moved = self._switch(point, regime, place(regime, index), time, horizon, standstill)
+            time = time + moved
+            point = self._point(y, regime)
+        return Position(point, regime, time, step), standstill
+
+    def _check_standstill(self, standstill: int) -> None:
+        if standstill > _STANDSTILL:
+            raise UnresolvedKinkError("events follow each other without time passing")
+
+    def _horizon(self, taken: float, left: float, standstill: int) -> float:
+        """Return how far to look ahead from an event."""
+        return min(_HORIZON * 2.0**standstill * taken, taken, left or taken)
 
     def _step(self, point: Point, regime: Regime, h: float) -> tuple[Point, float]:
         """Take one step of RK5(4); return the new point and its error over the tolerance.

@@ -97,6 +97,11 @@ def kink_through(network: Network, passed: ForwardPass, layer: int, neuron: int,
     return _first_group(layer, neuron, samples, _unit_inputs(passed, network, layer))[0]
 
 
+def kinks_of_inputs(network: Network, passed: ForwardPass) -> list[Kink]:
+    """Return the kinks that neuron 0 of the first layer has, a kink for each direction of its inputs."""
+    return _group_parallel(0, 0, np.arange(passed.output.shape[0]), _unit_inputs(passed, network, 0))
+
+
 def _unit_inputs(passed: ForwardPass, network: Network, layer: int) -> Host:
     """Return the directions of a layer's inputs, (N, ...), zero where an input vanishes up to rounding."""
     h = to_numpy(passed.inputs[layer]).astype(float)

@@ -10,11 +10,14 @@ from scipy.integrate import DOP853
 from fa_theory.backend import to_numpy
 from fa_theory.dynamics.trajectory import BLOW_UP, recorded_times
 from fa_theory.model import AdaptiveFeedback, DirectFeedback, FeedbackAlignment, Network, Parameters, Problem
+from fa_theory.model.losses import squared
 
 Host = np.ndarray[Any, Any]
 
 _MAX_STEPS = 20_000
 _TIGHTENING = 20.0
+_MOST_DEGREES = 30
+_FALLING = 2.0
 _FINEST = 100 * float(np.finfo(float).eps)
 
 
@@ -84,7 +87,8 @@ def reduced_flow(
     points : int
         The number of equally spaced recorded times, both ends included.
     accuracy : float
-        The relative tolerance of the integrator (SciPy's DOP853), in double precision.
+        The relative tolerance of the integrator, in double precision: Taylor series for the squared loss, whose
+        equation is polynomial and needs X^T X and X^T Y alone, else SciPy's DOP853.
 
     Returns
     -------
@@ -111,8 +115,9 @@ def reduced_flow(
     field = _Field.of(network, problem)
     looser = min(accuracy * _TIGHTENING, 1e-2)
     with np.errstate(over="ignore", invalid="ignore"):  # a run that blows up overflows on its way to its outcome
-        tight, outcome = _integrate(field, times, accuracy)
-        loose, _ = _integrate(field, times, looser)
+        integrate = _by_series if problem.loss == squared else _integrate  # equal, not the same, in another process
+        tight, outcome = integrate(field, times, accuracy)
+        loose, _ = integrate(field, times, looser)
         kept = min(len(tight), len(loose))
         outputs, others = (np.stack([field.output(y) for y in run[:kept]]) for run in (tight, loose))
         values, shadows = ([problem.loss.value(f[:, None], field.Y) for f in each] for each in (outputs, others))
@@ -153,14 +158,15 @@ class _Field(NamedTuple):
 
     @classmethod
     def of(cls, network: Network, problem: Problem) -> _Field:
-        W = to_numpy(network.first_layer_weights()).astype(float)
-        v = to_numpy(network.weights[1]).astype(float)[0]
-        b = to_numpy(network.feedback[0].matrix(network.weights[1])).astype(float)[:, 0]
+        # one order in memory, so that a copy in another process gives the same numbers bit for bit
+        W = to_numpy(network.first_layer_weights()).astype(float, order="C")
+        v = to_numpy(network.weights[1]).astype(float, order="C")[0]
+        b = to_numpy(network.feedback[0].matrix(network.weights[1])).astype(float, order="C")[:, 0]
         bias = network.biases[1]
         start = np.append(np.zeros(W.shape[1]), 0.0 if bias is None else float(bias[0]))
         return cls(
-            X=to_numpy(network.first_layer_inputs(problem.X)).astype(float),
-            Y=to_numpy(problem.Y).astype(float),
+            X=to_numpy(network.first_layer_inputs(problem.X)).astype(float, order="C"),
+            Y=to_numpy(problem.Y).astype(float, order="C"),
             loss=problem.loss,
             start=start,
             trained_bias=bias is not None,
@@ -182,6 +188,85 @@ class _Field(NamedTuple):
         errors = self.loss.derivative(self.output(state)[:, None], self.Y)[:, 0]
         moved = np.mean(errors) if self.trained_bias else 0.0
         return -np.append(errors @ self.X / len(self.X), moved)
+
+
+class _Series:
+    """Taylor coefficients of the reduced equation under the squared loss; buffers are used again at every step.
+
+    With q = |u|^2, alpha = b.v = b.v(0) + s.u + |b|^2 q / 2, s = W_1(0)^T b: f = a.x + c with
+    a = W_1(0)^T v(0) + W_1(0)^T W_1(0) u + s q / 2 + u alpha, and du/dt = -(X^T X / N) a - c mean(x) + X^T y / N.
+    """
+
+    def __init__(self, field: _Field, highest: int) -> None:
+        N, d = field.X.shape
+        self.field, self.highest = field, highest
+        self.covariance = field.X.T @ field.X / N
+        self.linear = self.covariance @ field.gram
+        self.sent = self.covariance @ field.sent
+        self.constant = self.covariance @ field.end_to_end - field.X.T @ field.Y[:, 0] / N
+        self.centre, self.target = field.X.mean(axis=0), float(field.Y.mean())
+        self.u, self.backwards = np.zeros((highest + 1, d)), np.zeros((highest + 1, d))  # degree k at place P - k
+        self.alpha, self.bias = np.zeros(highest + 1), np.zeros(highest + 1)  # alpha backwards too
+
+    def expand(self, state: Host, unit: float) -> None:
+        """Compute all coefficients at a state, with time counted in units, so that they do not overflow."""
+        field, top, u = self.field, self.highest, self.u
+        u[0], self.bias[0] = state[:-1], state[-1]
+        for k in range(top):
+            self.backwards[top - k] = u[k]
+            square = float(np.dot(u[: k + 1].ravel(), self.backwards[top - k :].ravel()))
+            self.alpha[top - k] = float(field.sent @ u[k]) + field.feedback * square / 2 + (0 if k else field.aligned)
+            product = self.alpha[top - k :] @ u[: k + 1]
+            move = self.linear @ u[k] + self.sent * (square / 2) + self.covariance @ product
+            if k == 0:
+                move += self.constant
+            if field.trained_bias:
+                a = field.gram @ u[k] + field.sent * (square / 2) + product + (0 if k else field.end_to_end)
+                move += self.bias[k] * self.centre
+                self.bias[k + 1] = -(self.centre @ a + self.bias[k] - (0 if k else self.target)) * unit / (k + 1)
+            elif k == 0:
+                move += self.bias[0] * self.centre
+            u[k + 1] = move * (-unit / (k + 1))
+
+    def at(self, time: float, degrees: int) -> Host:
+        """Return the state that many units after the expansion's, with coefficients below `degrees`."""
+        powers = time ** np.arange(degrees)
+        return np.append(powers @ self.u[:degrees], powers @ self.bias[:degrees])
+
+    def sizes(self) -> tuple[float, float, float]:
+        """Return the sizes of the state and of its last two coefficients."""
+        last = [float(np.hypot(np.linalg.norm(self.u[k]), self.bias[k])) for k in (0, -2, -1)]
+        return last[0], last[1], last[2]
+
+
+def _by_series(field: _Field, times: Host, tolerance: float) -> tuple[Host, str]:
+    """Do what `_integrate` does by Taylor series: the looser of two runs goes by a lower degree too."""
+    states, state, time, end = [field.start], field.start, 0.0, float(times[-1])
+    top = min(_MOST_DEGREES, 4 - int(np.log(tolerance) / 2))
+    series, scale = _Series(field, top), 1 / max(1.0, float(np.max(abs(field.gram))) + abs(field.aligned))
+    rate = float(np.linalg.norm(series.covariance)) * (float(np.linalg.norm(field.gram)) + abs(field.aligned))
+    unit = min(1 / rate if rate > 0 else 1.0, 1.0)
+    for _ in range(_MAX_STEPS):
+        if time >= end:
+            return np.stack(states), "completed"
+        series.expand(state, unit)
+        size, before, last = series.sizes()
+        if not np.isfinite(last):
+            return np.stack(states), "diverged"
+        allowed = tolerance * (size + scale)
+        step = unit * min(
+            (allowed / last) ** (1 / top) if last else np.inf,
+            _FALLING * allowed ** (1 / top) / before ** (1 / (top - 1)) if before else np.inf,
+        )
+        reached = end if step >= end - time else time + step
+        if reached == time:
+            return np.stack(states), "diverged"
+        while len(states) < len(times) and times[len(states)] <= reached:
+            states.append(series.at((float(times[len(states)]) - time) / unit, top))
+        state, time, unit = series.at((reached - time) / unit, top), reached, min(step, 1.0)
+        if not np.all(abs(state) < BLOW_UP):
+            return np.stack(states), "diverged"
+    return np.stack(states), "too_many_steps"
 
 
 def _integrate(field: _Field, times: Host, tolerance: float) -> tuple[Host, str]:

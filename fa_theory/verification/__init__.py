@@ -36,7 +36,13 @@ from fa_theory.verification.further_laws import (
     midpoint_drift,
 )
 from fa_theory.verification.identities import assess_bregman_drift, assess_dissipation_split, assess_neuron_identity
-from fa_theory.verification.instance import Instance, command_from_state, instance_from_data, instance_from_state
+from fa_theory.verification.instance import (
+    USED_BY,
+    Instance,
+    command_from_state,
+    instance_from_data,
+    instance_from_state,
+)
 from fa_theory.verification.measured_decay import MeasuredDecay, measured_decay
 from fa_theory.verification.predicted import assess_minimum_norm, assess_reduced_flow
 from fa_theory.verification.report import Report, bound_json, describe, run_instance, trajectory_json, verify
@@ -44,6 +50,7 @@ from fa_theory.verification.suite import Summary, run_suite, standard_suite, sum
 from fa_theory.verification.verdict import VERDICTS, Verdict
 
 __all__ = [
+    "USED_BY",
     "VERDICTS",
     "Alignment",
     "Dominance",

@@ -7,8 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fa_theory.data import Table, load_iris, make_dataset, read_csv
+from fa_theory.data import Table, draw_table, load_iris, make_dataset, read_csv
+from fa_theory.dynamics import METHODS
 from fa_theory.model import RULES, Network, Problem, feedback_rules, initialise, load_state
+
+USED_BY = {
+    "time": ("flow",),
+    "accuracy": ("flow",),
+    "steps": METHODS[1:],
+    "step_size": METHODS[1:],
+    "batch_size": ("sgd",),
+}
+"""The options of a run that only some methods take."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,7 @@ class Instance:
 def instance_from_data(
     *,
     data: str | os.PathLike[str] | None = None,
+    synthetic: str | None = None,
     target: str | None = None,
     standardize: bool = False,
     rows: Sequence[int] | None = None,
@@ -54,12 +65,14 @@ def instance_from_data(
     run: dict[str, Any] | None = None,
     name: str | None = None,
 ) -> Instance:
-    """Make an instance from a CSV file, or from the embedded iris data when `data` is None.
+    """Make an instance from a CSV file, from drawn data, or from the embedded iris data.
 
     Parameters
     ----------
     data : path, optional
         A CSV file with a header; every column but the target must be numeric.
+    synthetic : str, optional
+        ``"Nxd"``, as in ``"50x20"``: data drawn from `seed` instead (see `fa_theory.data.draw_table`).
     target : str, optional
         The label column, or ``COLUMN=VALUE`` for one value against the rest. For iris the default is petal_width
         (squared loss), species=setosa (logistic, exponential) or species (cross_entropy).
@@ -89,7 +102,12 @@ def instance_from_data(
         raise ValueError(f"width must be at least 1, got {width}")
     if depth < 2:
         raise ValueError(f"depth must be at least 2, got {depth}")
-    table: Table = load_iris() if data is None else read_csv(data)
+    if synthetic is None:
+        table: Table = load_iris() if data is None else read_csv(data)
+    elif data is not None:
+        raise ValueError("synthetic does not go with data: samples are drawn, or read from a file")
+    else:
+        table, target = draw_table(synthetic, loss, seed), target or "y"
     dataset = make_dataset(table, target, loss, standardize=standardize, rows=rows)
     problem = Problem(dataset.X, dataset.Y, loss)
     widths = (dataset.X.shape[1], *[width] * (depth - 1), dataset.Y.shape[1])

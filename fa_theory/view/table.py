@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+import numpy as np
+
 from fa_theory.bounds import Bound
 from fa_theory.dynamics import OUTCOMES, Trajectory
 from fa_theory.falsification import Search
 from fa_theory.ledger import proof_evidence
 from fa_theory.statements import STATEMENTS
+from fa_theory.sweeps import Sweep
 from fa_theory.verification import Report
 from fa_theory.view.sheet import Sheet
 
@@ -70,6 +73,17 @@ def runs_sheet(reports: Sequence[Report]) -> Sheet:
         )
     headers = ("run", "samples", "widths", "loss at start", "at the end", "error estimate", "outcome")
     return Sheet(headers, tuple(rows))
+
+
+def outcome_sheet(sweep: Sweep) -> Sheet:
+    """One row for each way in which instances of a sweep ended: how many, and the largest errors and drifts."""
+    rows = []
+    for outcome, count in sweep.outcomes.items():
+        chosen = sweep["status"] == "failed" if outcome == "failed" else sweep["outcome"] == outcome
+        largest = [max(sweep[name][chosen]) for name in ("error_end", "law_drift")]
+        cells = ["-" if np.isnan(each) else f"{each:.1e}" for each in largest]
+        rows.append((outcome.replace("_", " "), f"{count:,}", *cells))
+    return Sheet(("outcome", "instances", "largest error estimate", "largest relative drift of C_i"), tuple(rows))
 
 
 def trajectory_sheet(trajectory: Trajectory, rows: int = 11) -> Sheet:

@@ -2,6 +2,7 @@
 
 import tracemalloc
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -301,3 +302,16 @@ def test_memory_does_not_grow_with_steps():
     # buffers of the noted outputs, 256 KB, come on top of what is recorded
     assert peaks[1] <= peaks[0] + 200_000
     assert peaks[1] <= 1_500_000
+
+
+@pytest.mark.parametrize(("widths", "loss"), [((5, 4, 3), "squared"), ((5, 4, 4, 1), "logistic")])
+def test_the_layout_of_the_weights_in_memory_makes_no_difference(widths, loss):
+    rng = np.random.default_rng(0)
+    weights = [rng.standard_normal((n, d)) for d, n in pairwise(widths)]
+    feedback = [rng.standard_normal(W.shape).T for W in weights[1:]]
+    problem = Problem(rng.standard_normal((9, 5)), np.sign(rng.standard_normal((9, widths[-1]))), loss)
+    rows, columns = (
+        ft.simulate(Network(layout, "leaky_relu:0.2", feedback), problem, method="gd", steps=5, step_size=0.1)
+        for layout in (weights, [np.asfortranarray(W) for W in weights])
+    )
+    np.testing.assert_allclose(columns.loss, rows.loss, rtol=1e-13)

@@ -1,5 +1,6 @@
 """reduced-flow against the full equations integrated independently, at widths up to 10^5."""
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,8 @@ from scipy.integrate import solve_ivp
 
 import fa_theory as ft
 from fa_theory.dynamics import has_reduced_flow, reduced_flow
+from fa_theory.dynamics.reduced import _by_series, _Field, _integrate
+from fa_theory.dynamics.series import has_series
 from fa_theory.model import Parameters
 from fa_theory.verification import assess_reduced_flow
 
@@ -202,3 +205,20 @@ def test_float32_runs_are_judged_at_their_precision():
     data = ft.Problem(problem.X.astype(np.float32), problem.Y.astype(np.float32))
     trajectory = ft.simulate(single, data, time=2.0, points=5, accuracy=1e-4)
     assert assess_reduced_flow(trajectory).verdict == "holds"
+
+
+def test_a_problem_from_another_process_goes_the_same_way():
+    network, problem = instance(3)
+    sent = pickle.loads(pickle.dumps(problem))
+    assert sent.loss is not problem.loss
+    assert np.array_equal(reduced_flow(network, sent, 2.0, 3).loss, reduced_flow(network, problem, 2.0, 3).loss)
+    assert has_series(network, sent)
+
+
+@pytest.mark.parametrize("output", [False, True])
+def test_series_and_dop853_agree(output):
+    network, problem = instance(5, hidden=True, output=output)
+    field, times = _Field.of(network, problem), np.linspace(0, 4, 5)
+    one, other = _by_series(field, times, 1e-11)[0], _integrate(field, times, 1e-12)[0]
+    np.testing.assert_allclose(one, other, atol=1e-9)
+    assert np.max(abs(one[-1])) > 1e-2

@@ -1,0 +1,150 @@
+"""Figures of experiments draw the numbers of their tables."""
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from fa_theory.plots.experiments import (
+    experiment_figures,
+    plot_accuracy_against_alignment,
+    plot_against,
+    plot_classes,
+    plot_drift,
+    plot_widths,
+)
+from fa_theory.plots.style import print_style
+
+
+def axes():
+    return Figure().add_subplot()
+
+
+def lines(ax):
+    """Return what the containers of error bars show: {label: (x, mean, lower end, upper end)}."""
+    shown = {}
+    for container in ax.containers:
+        line, _, (bars,) = container
+        ends = np.asarray([segment[:, 1] for segment in bars.get_segments()])
+        shown[container.get_label()] = (*line.get_data(), ends.min(axis=1), ends.max(axis=1))
+    return shown
+
+
+def legend(ax):
+    return {text.get_text() for text in ax.get_legend().get_texts()}
+
+
+def test_means_and_ranges_over_seeds_are_drawn():
+    rows = [{"x": x, "y": x * (1 + seed), "by": by, "seed": seed} for by in "ab" for x in (2, 1) for seed in (0, 2)]
+    rows.append({"x": 5, "y": None, "by": "a", "seed": 0})
+    ax = plot_against(rows, "x", "y", "by", axes(), title="T", xlabel="X", ylabel="Y")
+    for x, mean, low, high in lines(ax).values():
+        assert (list(x), list(mean), list(low), list(high)) == ([1, 2], [2, 4], [1, 2], [3, 6])
+    assert list(lines(ax)) == ["a", "b"]
+    assert ax.get_title() == "T\nmean and range over 2 seeds"
+    assert plot_against(rows[:1], "x", "y", "by", axes(), title="T", xlabel="", ylabel="").get_title() == "T, one seed"
+
+
+def drift_rows():
+    return [
+        {"kind": "drift", "method": method, "rule": rule, "seed": 0, "step_size": size, "relative_drift": size * scale}
+        for method in ("gd", "sgd")
+        for rule, scale in (("fa", 1.0), ("backprop", 2.0))
+        for size in (0.04, 0.02, 0.01)
+    ]
+
+
+def test_drift_is_drawn_with_a_line_of_slope_one():
+    rows = [*drift_rows(), {"kind": "identity", "method": "gd", "rule": "fa", "seed": 0, "step_size": 0.04}]
+    ax = plot_drift(rows, "gd", axes())
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    np.testing.assert_allclose(lines(ax)["backprop"][1], [0.02, 0.04, 0.08])
+    x, y = ax.get_lines()[-1].get_data()
+    np.testing.assert_allclose(np.diff(np.log(y)) / np.diff(np.log(x)), 1.0)
+    assert legend(ax) == {"fa", "backprop", "slope 1"}
+    assert "gradient descent" in ax.get_title()
+    assert not plot_drift([], "sgd", axes()).containers
+
+
+def class_rows():
+    return [
+        {"classes": k, "rule": rule, "seed": seed, "test_accuracy": 0.9 - 0.01 * k, "cosine_update": c + 0.01 * seed}
+        for k in (2, 3)
+        for rule, c in (("fa", 0.4), ("backprop", 1.0))
+        for seed in (0, 1)
+    ]
+
+
+def test_measures_are_drawn_against_classes():
+    rows = [*class_rows(), {"classes": 4, "rule": "fa", "seed": 0, "outcome": "diverged"}]
+    ax = plot_classes(rows, "test_accuracy", axes(), title="A", ylabel="accuracy")
+    np.testing.assert_allclose(lines(ax)["fa"][1], [0.88, 0.87])
+    assert ax.get_xticks().tolist() == [2, 3, 4]
+    assert ax.get_yticks().max() < 1 + 1e-9  # above is the legend's room
+    assert plot_classes(rows[-1:], "test_accuracy", axes(), title="A", ylabel="").get_legend() is None
+
+
+def test_accuracy_is_drawn_against_alignment_for_the_most_classes():
+    ax = plot_accuracy_against_alignment(class_rows(), axes())
+    shown = {line.get_label(): line.get_data() for line in ax.get_lines()}
+    np.testing.assert_allclose(shown["fa"], [[0.4, 0.41], [0.87, 0.87]])
+    assert "3 classes" in ax.get_title()
+    nothing = [{"classes": 4, "rule": "fa", "seed": 0, "outcome": "diverged"}]
+    assert plot_accuracy_against_alignment(nothing, axes()).get_legend() is None
+
+
+def width_rows(interpolates=True):
+    return [
+        {
+            "activation": activation,
+            "rule": "fa",
+            "width": width,
+            "noise": noise,
+            "seed": 0,
+            "interpolates": interpolates,
+            "test_error": 0.2 + noise / width,
+            "test_error_minimum_norm": 0.1 + noise,
+        }
+        for activation in ("linear", "leaky_relu:0.2")
+        for width in (2, 8)
+        for noise in (0.2, 0.0)
+    ]
+
+
+def test_interpolating_runs_are_drawn_against_width():
+    rows = width_rows()
+    rows[0]["interpolates"] = False
+    ax = plot_widths(rows, "linear", axes())
+    shown = lines(ax)
+    assert list(shown) == ["fa, clean", "fa, noisy", "min. norm, clean", "min. norm, noisy"]
+    assert [list(each) for each in shown["fa, noisy"][:2]] == [[8], [0.225]]
+    np.testing.assert_allclose(shown["min. norm, noisy"][1], 0.3)
+    assert list(lines(plot_widths(rows, "leaky_relu:0.2", axes()))) == ["fa, clean", "fa, noisy"]
+    assert plot_widths(width_rows(interpolates=False), "leaky_relu:0.2", axes()).get_legend() is None
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "stems"),
+    [
+        ("conservation", drift_rows(), {"drift-gd", "drift-sgd"}),
+        ("alignment", class_rows(), {"accuracy", "cosine-update", "cosine-feedback", "accuracy-alignment"}),
+        ("overfitting", width_rows(), {"width-linear", "width-leaky_relu"}),
+    ],
+)
+def test_no_text_of_a_figure_overlaps_another(name, rows, stems):
+    figures = experiment_figures(name, rows)
+    assert figures.keys() == stems
+    for draw in figures.values():
+        with print_style():
+            figure = Figure(figsize=(3.4, 2.7), layout="tight")
+            ax = draw(figure.add_subplot())
+            figure.draw_without_rendering()
+            texts = [
+                ax.title,
+                ax.xaxis.label,
+                ax.yaxis.label,
+                *(ax.get_legend().get_texts() if ax.get_legend() else ()),
+            ]
+            boxes = [text.get_window_extent() for text in texts if text.get_text()]
+        pairs = [(a, b) for k, a in enumerate(boxes) for b in boxes[k + 1 :]]
+        assert not any(a.overlaps(b) for a, b in pairs)
+        assert all(figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1 + 1 for box in boxes)
