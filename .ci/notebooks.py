@@ -63,6 +63,17 @@ def outputs(notebook: nbformat.NotebookNode) -> list[list[tuple[str, ...]]]:
     return [[summary(output) for output in cell.outputs] for cell in code(notebook)]
 
 
+def joined(printed: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """Return the outputs with what was printed in a row as one, however the kernel happened to cut it."""
+    result: list[nbformat.NotebookNode] = []
+    for output in printed:
+        if result and "text" in output and output.get("name") == result[-1].get("name"):
+            result[-1].text += output.text
+        else:
+            result.append(output)
+    return result
+
+
 def check_form(notebook: nbformat.NotebookNode) -> None:
     longest = max((len(cell.source.splitlines()) for cell in code(notebook)), default=0)
     if longest > SCREEN:
@@ -101,6 +112,7 @@ async def execute(notebook: nbformat.NotebookNode, folder: Path, limit: float) -
     if seconds > limit:
         raise NotebookError(f"it took {seconds:.0f} s of processor time, more than {limit:g} s")
     for cell in code(notebook):
+        cell.outputs = joined(cell.outputs)
         for output in cell.outputs:
             if output.get("name") == "stderr":
                 raise NotebookError(f"it wrote to stderr: {output.text}")

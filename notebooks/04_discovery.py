@@ -140,8 +140,8 @@ bars = ax.barh(names, [counts[name][0] for name in names], color="C0", label="in
 ax.bar_label(bars, fontsize=7, padding=2)
 ax.set_title(f"Laws found, over all data and losses (exact; seed {SEED} draws B and the points)")
 ax.set_xlabel("number; (n, d, m): neurons, inputs, outputs")
-ax.set_xlim(0, 32)
-ax.legend(loc="upper right")
+ax.set_xlim(0, 34)
+ax.legend(loc="lower right")
 ax.grid(visible=False, axis="y")
 plt.show()
 
