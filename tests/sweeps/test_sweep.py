@@ -66,7 +66,12 @@ def test_killed_and_resumed_is_the_same_dataset_and_nothing_is_run_twice(undistu
 def test_a_full_disk_stops_with_one_line_and_can_be_resumed(undisturbed, tmp_path):
     # a limit on the size of files makes the kernel write a part of a line and refuse the rest, as a full disk does
     out = tmp_path / "out"
-    limited = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))}
+    # which would stop the measuring of coverage too
+    unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    limited = {
+        "preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000)),
+        "env": unmeasured,
+    }
     with start(out, "--jobs", "1", **limited) as process:
         printed, said = process.communicate(timeout=60)
     assert (process.returncode, printed) == (2, "")
