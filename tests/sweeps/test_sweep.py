@@ -1,6 +1,7 @@
 """Sweeps on this machine: the same dataset whatever happens on the way."""
 
 import json
+import os
 import random
 import resource
 import signal
