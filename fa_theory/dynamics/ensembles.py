@@ -12,6 +12,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from fa_theory.backend import require_same_kind
+from fa_theory.choices import not_among
 from fa_theory.dynamics.decay import WeightDecay, with_decay
 from fa_theory.dynamics.discrete import Progress, Record, follow, run_options
 from fa_theory.dynamics.engine import has_engine, hidden_bytes
@@ -21,6 +22,7 @@ from fa_theory.dynamics.trajectory import Trajectory
 from fa_theory.model import Network, Problem
 
 _BLOCK_BYTES = 1 << 20
+_OPTIONS = ("steps", "time", "points", "loss_every", "accuracy")
 
 
 def ensemble(
@@ -42,7 +44,7 @@ def ensemble(
     are spread over threads, which NumPy lets run beside each other. Meanwhile BLAS is held to one thread in the whole
     process. The operations on a network are those of its own run, but the order of the sums within matrix products may
     differ, so that the numbers agree up to rounding. A run that diverges ends by itself and stops no other. Runs by
-    flow and midpoint, and networks that the NumPy engine does not know (other array libraries, feedback rules of your
+    other methods, and networks that the NumPy engine does not know (other array libraries, feedback rules of your
     own), go one by one over the threads.
 
     Parameters
@@ -73,7 +75,10 @@ def ensemble(
         If an argument is out of range, the numbers of networks and problems do not fit, or their shapes differ.
     """
     if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+        raise not_among("method", method, METHODS)
+    for name in options:
+        if name not in _OPTIONS:
+            raise not_among("an option of an ensemble", name, _OPTIONS)
     members, given = list(networks), [problems] if isinstance(problems, Problem) else list(problems)
     if not members:
         raise ValueError("networks must hold at least one network, got none")
@@ -143,7 +148,8 @@ def _run_stack(
     own = [problems[k % len(problems)] for k in range(len(networks))]
     for network, problem in zip(networks, own, strict=True):
         check_fit(network, problem)
-    common = dict(common)
+    # as in `simulate`, options of the flow say nothing to steps
+    common = {name: value for name, value in common.items() if name not in ("time", "accuracy")}
     method, weight_decay = common.pop("method"), common.pop("weight_decay")
     if method == "gd":
         common["batch_size"] = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -101,8 +102,8 @@ class Stack:
             return Feedback(M, [partial(np.sign, turned, out=M)], fixed=False, direct=False)
         kappa = self._each([np.asarray(rule.kappa, M.dtype) for rule in rules])
         if self.shares:
-            # with decay it is kappa W^T + share D
-            D, rest = self._each([rule.D for rule in rules]), np.empty_like(M)
+            # with decay it is kappa W^T + share D, D as it was before any decay
+            D, rest = self._each([replace(rule, share=1).D for rule in rules]), np.empty_like(M)
             refresh: list[Operation] = [
                 partial(np.multiply, turned, kappa, M),
                 partial(np.multiply, D, self.shares[layer], rest),

@@ -199,6 +199,11 @@ def test_arguments_are_checked(options, message):
         ft.ensemble(given.pop("networks"), given.pop("problems"), **given)
 
 
-def test_unknown_options_are_refused():
-    with pytest.raises(TypeError, match="accuracy"):
-        ft.ensemble([other()], Problem(np.ones((2, 3)), np.ones(2)), steps=1, accuracy=1e-8)
+def test_options_are_those_of_simulate_and_others_are_refused():
+    problem = Problem(np.ones((2, 3)), np.ones(2))
+    (run,) = ft.ensemble([other()], problem, steps=1, accuracy=1e-8, time=3.0)
+    assert run.options == ft.simulate(other(), problem, method="gd", steps=1, accuracy=1e-8, time=3.0).options
+    with pytest.raises(
+        ValueError, match=r"an option of an ensemble must be one of steps, .*, got 'stpes'; did you mean"
+    ):
+        ft.ensemble([other()], problem, stpes=1)

@@ -52,14 +52,16 @@ def test_a_stored_run_has_the_numbers_of_one_in_memory(change, tmp_path, small_p
 
 @pytest.mark.parametrize("rule", ["fa", "sign-fa", "adafa:0.5", "backprop"])
 @pytest.mark.parametrize("kept", [0, 1, 3])
-def test_a_run_goes_on_from_any_part_bit_for_bit(rule, kept, tmp_path, small_parts):
+@pytest.mark.parametrize("decay", [0.0, 0.5])
+def test_a_run_goes_on_from_any_part_bit_for_bit(rule, kept, decay, tmp_path, small_parts):
     network, problem = instance(rule)
-    whole = ft.simulate(network, problem, store=tmp_path, **RUN)
+    options = RUN | {"weight_decay": decay}
+    whole = ft.simulate(network, problem, store=tmp_path, **options)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     (tmp_path / "end.json").unlink()
     for path in sorted(tmp_path.glob("part-*.npz"))[kept:]:
         path.unlink()
-    assert_same(ft.simulate(network, problem, store=tmp_path, **RUN), whole)
+    assert_same(ft.simulate(network, problem, store=tmp_path, **options), whole)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
