@@ -38,11 +38,23 @@ def decay_rates(weight_decay: WeightDecay, depth: int) -> tuple[float, ...]:
 def with_decay(network: Network, weight_decay: WeightDecay) -> tuple[Network, tuple[float, ...]]:
     """Return the network, with the shares of adaFA's D among its parameters if they decay, and the `decay_rates`."""
     rates = decay_rates(weight_decay, network.depth)
+    network = _with_whole_feedback(network)
     if not rates or not any(isinstance(rule, AdaptiveFeedback) for rule in network.feedback):
         return network, rates
     whole = namespace(network.weights[0]).ones_like(network.weights[0][0, :1])
     shares = (whole,) * (network.depth - 1)
     return network.with_parameters(network.parameters._replace(shares=shares)), rates
+
+
+def _with_whole_feedback(network: Network) -> Network:
+    """Return a network that an earlier decay left with a share of D, with B as it is now for adaFA's start."""
+    if not network.parameters.shares:
+        return network
+    feedback = [
+        AdaptiveFeedback(rule.kappa, rule.matrix(W), W) if isinstance(rule, AdaptiveFeedback) else rule
+        for rule, W in zip(network.feedback, network.weights[1:], strict=True)
+    ]
+    return Network(network.weights, network.activation, feedback, network.biases)
 
 
 def decayed(directions: Parameters, parameters: Parameters, rates: tuple[float, ...]) -> Parameters:

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from fa_theory.backend import nearest_float, number_like
+from fa_theory.backend import is_exact, nearest_float, number_like
 from fa_theory.dynamics.decay import WeightDecay, decay_option, with_decay
 from fa_theory.dynamics.exact import MAX_BITS
 from fa_theory.dynamics.steppers import Stepper, bounded, stepper
@@ -95,14 +95,14 @@ def gradient_descent(
     network, rates = with_decay(network, weight_decay)
     options = run_options(problem, steps, step_size, batch_size, seed, points, loss_every, rates)
     kept = None if store is None else Store(Path(store), network, problem, options)
-    record, now, start = Record(network, problem, options, kept), network, 0
+    record, now, held = Record(network, problem, options, kept), network, -1
     if kept is not None and kept.ended is not None:
         return record.trajectory()
     if kept is not None and len(kept):
-        now, start = network.with_parameters(kept.state(len(kept) - 1)), int(kept.parts[-1]["step"][-1])
+        now, held = network.with_parameters(kept.state(len(kept) - 1)), int(kept.parts[-1]["step"][-1])
     eta = number_like(step_size, problem.X)
-    steps_taken = stepper([now], [problem], [eta], rates, batch_size, [seed], max_bits, skip=start)
-    follow(steps_taken, [record], progress=progress, start=start)
+    steps_taken = stepper([now], [problem], [eta], rates, batch_size, [seed], max_bits, skip=max(0, held))
+    follow(steps_taken, [record], progress=progress, held=held)
     return record.trajectory()
 
 
@@ -127,16 +127,21 @@ def run_options(
         raise ValueError(f"steps must be a whole number >= 0, got {steps}")
     if not 0 < nearest_float(step_size) < float("inf"):
         raise ValueError(f"step_size must be a positive finite number, got {step_size}")
-    if points < 2:
-        raise ValueError(f"points must be at least 2, got {points}")
+    if points < 2 or int(points) != points:
+        raise ValueError(f"points must be a whole number of at least 2, got {points}")
     if loss_every is not None and not (loss_every >= 1 and int(loss_every) == loss_every):
         raise ValueError(f"loss_every must be a whole number >= 1, got {loss_every}")
     if batch_size is not None and not 1 <= batch_size <= problem.n_samples:
         raise ValueError(f"batch_size must lie in [1, {problem.n_samples}], got {batch_size}")
     return (
-        {"steps": steps, "step_size": step_size, "points": points}
+        # plain numbers, as a file of options can hold them
+        {
+            "steps": int(steps),
+            "step_size": step_size if is_exact(problem.X) else float(step_size),
+            "points": int(points),
+        }
         | ({} if loss_every is None else {"loss_every": int(loss_every)})
-        | ({} if batch_size is None else {"batch_size": batch_size, "seed": seed})
+        | ({} if batch_size is None else {"batch_size": int(batch_size), "seed": int(seed)})
         | decay_option(rates)
     )
 
@@ -215,7 +220,7 @@ class Record:
         )
 
 
-def follow(stepper: Stepper, records: Sequence[Record], *, progress: Progress | None, start: int = 0) -> None:
+def follow(stepper: Stepper, records: Sequence[Record], *, progress: Progress | None, held: int = -1) -> None:
     """Take the steps that the records' options ask for and keep them; every record ends where its network diverges.
 
     Parameters
@@ -226,8 +231,8 @@ def follow(stepper: Stepper, records: Sequence[Record], *, progress: Progress | 
         Of the same numbers of steps and points.
     progress : callable or None
         Called with the finished fraction.
-    start : int
-        The step that the networks are at; if it is not 0 the records hold it already.
+    held : int
+        The step that the networks are at, if the records hold it already; -1 for networks at their start.
     """
     options = records[0].options
     steps, every = options["steps"], options.get("loss_every", 0)
@@ -236,8 +241,8 @@ def follow(stepper: Stepper, records: Sequence[Record], *, progress: Progress | 
     record_at = set(recorded_steps(steps, options["points"]))
     # a run that diverges may overflow before it is given up
     with np.errstate(over="ignore", invalid="ignore"):
-        for step in range(start, steps + 1):
-            new = step > start or start == 0
+        for step in range(max(0, held), steps + 1):
+            new = step > held
             recording, noting = new and step in record_at, new and every and step % every == 0
             if whole or recording or noting:
                 stepper.forward()

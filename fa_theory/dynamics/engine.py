@@ -5,9 +5,9 @@ The plain formulas stand in `fa_theory.dynamics.passes`, the oracle of everythin
     z_l = W_l h_{l-1} + b_l,  h_l = phi(z_l),  delta_L = e,  delta_l = (M_{l+1} delta_{l+1}) * phi'(z_l),
     F_l = E[delta_l h_{l-1}^T],  W_l <- (1 - eta lambda_l) W_l - eta F_l,
 
-as a list of array operations, each bound once to its operands and to the buffer of its result, so that a step makes no
-array and does no work in Python but to call them. It differs from the formulas in this, and `make bench` measures what
-each gains:
+as a list of array operations, each bound once to its operands and to the buffer of its result, so that a step does no
+work in Python but to call them, and (squared loss, piecewise-linear phi) makes no array. It differs from the formulas
+in this:
 
 - neurons come first, (n_l, N) in place of (N, n_l), so that every matrix product writes into a buffer as it stands;
 - a bias is the last column of its weights, and an h_l with a bias above it has a row of ones;
@@ -29,7 +29,7 @@ import numpy as np
 
 from fa_theory.backend import is_exact
 from fa_theory.dynamics.stack import Operation, Stack, has_stack
-from fa_theory.model import Activation, Network, Problem
+from fa_theory.model import Activation, Network, Problem, squared
 
 Host = np.ndarray[Any, Any]
 Plan = tuple[list[Operation], list[Operation], Host]
@@ -124,10 +124,7 @@ class Samples:
 
     def errors(self, f: Host, e: Host) -> list[Operation]:
         """Return what writes -eta/N times the derivative of each sample's loss at f, (..., m, N), to e."""
-        if self._loss.name == "squared":
-            derivative = partial(np.subtract, f, _turn(self.Y))
-        else:
-            derivative = partial(self._derivative, f)
+        derivative = partial(np.subtract, f, _turn(self.Y)) if self._loss == squared else partial(self._derivative, f)
         return [partial(derivative, e), partial(np.multiply, e, self._scale, e)]
 
     def _derivative(self, f: Host, e: Host) -> None:

@@ -30,7 +30,8 @@ _KNOWN = (Backprop, FeedbackAlignment, SignFeedback, AdaptiveFeedback, DirectFee
 
 def has_stack(network: Network) -> bool:
     """Tell whether a `Stack` knows the network's feedback rules, which a user's own rule may not be among."""
-    return all(isinstance(rule, _KNOWN) for rule in network.feedback)
+    # a subclass may have a matrix of its own
+    return all(type(rule) in _KNOWN for rule in network.feedback)
 
 
 class Feedback(NamedTuple):
@@ -86,7 +87,8 @@ class Stack:
     def _each(self, arrays: list[Host]) -> Host:
         """Stack one array for each network, without a leading axis for one; numbers become (M, 1, 1)."""
         if self.n_members == 1:
-            return np.array(arrays[0])
+            # as it would come back from a file, so that a run which goes on has the same roundings
+            return np.array(arrays[0], order="C")
         stacked = np.stack(arrays)
         return stacked[:, None, None] if stacked.ndim == 1 else stacked
 
@@ -143,4 +145,4 @@ class Stack:
 
 
 def _with_bias(W: Array, b: Array | None) -> Host:
-    return np.array(W) if b is None else np.concatenate([W, b[:, None]], axis=1)
+    return np.array(W, order="C") if b is None else np.concatenate([W, b[:, None]], axis=1)

@@ -32,7 +32,8 @@ Host = np.ndarray[Any, Any]
 
 FORMAT = 1
 PART_BYTES = 1 << 23
-"""A part is written when its states take this much memory."""
+"""A part is written when its states take this much memory, or when it holds a twentieth of the recorded points."""
+_LEAST_PARTS = 20
 
 _PROBLEMS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
@@ -75,10 +76,11 @@ class Store:
         description = folder / "run.json"
         if description.exists():
             _require_same(description, asked)
-        elif any(folder.iterdir()):
+        elif any(not path.name.endswith(".tmp") for path in folder.iterdir()):  # a kill may leave such a file
             raise ValueError(f"store {folder} must be new, empty, or hold this run, got a folder of other files")
         else:
             _write_json(description, asked)
+        self._points = max(1, options["points"] // _LEAST_PARTS)
         self.parts: list[dict[str, Host]] = []
         self._first: list[int] = []
         self._held: tuple[int, dict[str, Host]] | None = None
@@ -119,7 +121,8 @@ class Store:
 
     def is_due(self, states: Sequence[Parameters]) -> bool:
         """Tell whether these states make a part."""
-        return len(states) * sum(array.nbytes for array in _arrays(states[0]).values()) >= PART_BYTES
+        size = sum(array.nbytes for array in _arrays(states[0]).values())
+        return len(states) >= self._points or len(states) * size >= PART_BYTES
 
     def append(self, part: dict[str, Host], states: Sequence[Parameters]) -> None:
         """Write the next part."""

@@ -103,6 +103,8 @@ class _Conversation:
             for task in batch:
                 self._send([task])
             return []
+        except (ImportError, CancelledError) as error:
+            raise OSError(f"the cluster at {self._address} cannot run the sweep: {error!r}") from error
 
 
 def _dask() -> Any:
@@ -124,7 +126,10 @@ def _connected(address: str) -> Iterator[Any]:
 
 
 def _check_workers(client: Any, address: str) -> None:
-    found = client.run(_version)
+    try:
+        found = client.run(_version)
+    except ImportError as error:
+        raise ValueError(f"the workers of the cluster at {address} cannot import fa_theory: {error}") from error
     if not found:
         raise ValueError(f"the cluster at {address} has no worker")
     here = version("fa_theory")

@@ -124,9 +124,8 @@ def write_dataset(folder: Path, plan: Plan, entries: tuple[str, ...]) -> Sweep:
             listed = [vars(each) for each in failures]
             stream.write(json.dumps({"failures": listed}, indent=1).encode())
         with replacing(folder / RESULTS) as stream:
-            np.savez(
-                stream, allow_pickle=False, **columns
-            )  # dates every member 1980, so that equal columns are equal files
+            # dates every member 1980, so that equal columns are equal files
+            np.savez(stream, **columns)  # type: ignore[arg-type]
     return Sweep(folder, columns, failures)
 
 

@@ -138,7 +138,9 @@ def settle_manifest(folder: Path, sweep: dict[str, Any], count: int, entries: tu
     """
     path = folder / MANIFEST
     if not path.exists():
-        strangers = sorted(each.name for each in folder.iterdir() if each.name != _LOCK)
+        strangers = sorted(
+            each.name for each in folder.iterdir() if each.name != _LOCK and not each.name.endswith(".tmp")
+        )
         if strangers:
             raise ValueError(f"{folder} holds no sweep but other files, such as {strangers[0]}; give another folder")
         manifest = {
@@ -152,9 +154,11 @@ def settle_manifest(folder: Path, sweep: dict[str, Any], count: int, entries: tu
         with replacing(path) as stream:
             stream.write(json.dumps(manifest, indent=1).encode())
         return
-    there = read_manifest(folder)["sweep"]
-    here = json.loads(json.dumps(sweep))
-    difference = _difference("", there, here)
+    there = read_manifest(folder)
+    here = json.loads(json.dumps({"sweep": sweep, "environment": _environment()}))
+    difference = _difference("", there["sweep"], here["sweep"]) or _difference(
+        "environment", there.get("environment"), here["environment"]
+    )
     if difference:
         raise ValueError(f"{folder} holds another sweep: {difference}; give another folder, or the same sweep")
 

@@ -40,7 +40,10 @@ class Range(NamedTuple):
 def _whole(given: Any) -> int:
     if isinstance(given, bool):
         raise TypeError
-    return int(given) if isinstance(given, str) else operator.index(given)
+    number = int(given) if isinstance(given, str) else operator.index(given)
+    if number >= 1 << 64:  # which no column of a dataset can hold
+        raise ValueError
+    return number
 
 
 def _number(given: Any) -> float:

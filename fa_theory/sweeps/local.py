@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
-from queue import SimpleQueue
+from queue import Full, Queue
 from typing import Any
 
 from fa_theory.sweeps.instances import Finished, Task
@@ -27,6 +27,8 @@ otherwise exceed the processors, and results could differ in their last digits w
 WORKER = (sys.executable, "-m", "fa_theory.sweeps.worker")
 
 _TRIES = 2
+_BACKLOG = 256
+"""So many results may wait to be recorded; then the processes wait."""
 _LARGEST_BATCH = 1000
 
 
@@ -109,7 +111,7 @@ class _Worker:
 class _Driver(threading.Thread):
     """Feeds one process at a time, replaces one that died, and passes results on."""
 
-    def __init__(self, pace: Pace, setting: dict[str, Any], results: SimpleQueue[Finished | Exception | None]) -> None:
+    def __init__(self, pace: Pace, setting: dict[str, Any], results: Queue[Finished | Exception | None]) -> None:
         super().__init__(daemon=True)
         self._pace, self._setting, self._results = pace, setting, results
         self._worker: _Worker | None = None
@@ -123,8 +125,15 @@ class _Driver(threading.Thread):
             if self._worker is not None:
                 self._worker.close()
         except Exception as error:  # noqa: BLE001 (raised again in the thread that waits for results)
-            self._results.put(error)
-        self._results.put(None)
+            self._pass_on(error)
+        self._pass_on(None)
+
+    def _pass_on(self, result: Finished | Exception | None) -> None:
+        """Wait until there is room, so that what is finished is not far ahead of what is recorded."""
+        while not self._stopped:
+            with suppress(Full):
+                self._results.put(result, timeout=0.2)
+                return
 
     def _run_batch(self, pending: deque[Task]) -> None:
         tries = 0
@@ -136,7 +145,7 @@ class _Driver(threading.Thread):
                 pending.popleft()
                 tries = 0
                 self._pace.record(finished)
-                self._results.put(finished)
+                self._pass_on(finished)
             if pending and not self._stopped:
                 self._worker = None
                 tries += 1
@@ -145,7 +154,7 @@ class _Driver(threading.Thread):
                 if tries == _TRIES:
                     tries = 0
                     error = f"its process {death} {_TRIES} times; out of memory?"
-                    self._results.put(Finished(pending.popleft()[0], None, error, 0.0))
+                    self._pass_on(Finished(pending.popleft()[0], None, error, 0.0))
 
     def _ready(self) -> _Worker | None:
         """Return a process that is ready; None if all is to stop."""
@@ -180,7 +189,7 @@ def run_local(tasks: Iterator[Task], *, what: str, curves: bool, jobs: int) -> I
     OSError
         If processes cannot be started.
     """
-    results: SimpleQueue[Finished | Exception | None] = SimpleQueue()
+    results: Queue[Finished | Exception | None] = Queue(_BACKLOG)
     pace = Pace(tasks, seconds=0.2)
     drivers = [_Driver(pace, {"what": what, "curves": curves}, results) for _ in range(jobs)]
     try:

@@ -180,3 +180,21 @@ def test_another_array_library_comes_out_as_it_went_in(options):
     np.testing.assert_allclose(np.asarray(run.states[-1].weights[0]), other.states[-1].weights[0], rtol=1e-9)
     ends = [np.asarray(each.network_at(-1).matrices()[0]) for each in (run, other)]
     np.testing.assert_allclose(*ends, rtol=1e-9)
+
+
+@pytest.mark.parametrize("method", [{"method": "gd", "step_size": 0.01}, {"method": "flow", "accuracy": 1e-10}])
+@pytest.mark.parametrize("later", [0.3, 0.0])
+def test_a_run_that_starts_where_another_ended_goes_on_from_its_feedback(method, later):
+    # adaFA's D has decayed by then; two halves are the whole, and without decay what is left of D stays
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((9, 3))
+    network, problem = ft.initialise("gaussian", (3, 4, 1), "linear", "adafa:0.5", seed=2), Problem(X, X[:, 0])
+    length = {"steps": 50, "time": 0.5}
+    first = ft.simulate(network, problem, weight_decay=0.3, points=3, **method, **length)
+    second = ft.simulate(first.network_at(-1), problem, weight_decay=later, points=3, **method, **length)
+    feedback = second.network.matrices()[0]
+    np.testing.assert_allclose(feedback, first.network_at(-1).matrices()[0], rtol=1e-12)
+    assert abs(feedback - network.matrices()[0]).max() > 0.01
+    if later:
+        whole = ft.simulate(network, problem, weight_decay=0.3, points=5, **method, steps=100, time=1.0)
+        np.testing.assert_allclose(second.loss[-1], whole.loss[-1], rtol=1e-8)

@@ -1,6 +1,7 @@
 """The buffered engine against the plain formulas of `passes`, step by step, and how runs of it are recorded."""
 
 import tracemalloc
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -15,7 +16,7 @@ from fa_theory.dynamics import engine, forward, gradient_descent, loss_of
 from fa_theory.dynamics.decay import with_decay
 from fa_theory.dynamics.engine import has_engine
 from fa_theory.dynamics.steppers import EngineStepper, PlainStepper, stepper
-from fa_theory.model import Network, PotentialFeedback, Problem, initialise
+from fa_theory.model import FeedbackAlignment, Network, PotentialFeedback, Problem, initialise, squared
 from fa_theory.testing import instances
 
 ETA = 1 / 16
@@ -315,3 +316,30 @@ def test_the_layout_of_the_weights_in_memory_makes_no_difference(widths, loss):
         for layout in (weights, [np.asfortranarray(W) for W in weights])
     )
     np.testing.assert_allclose(columns.loss, rows.loss, rtol=1e-13)
+
+
+def test_a_subclass_of_a_rule_keeps_its_own_matrix():
+    class Halved(FeedbackAlignment):
+        def matrix(self, weight):  # noqa: ARG002 - the signature of all rules
+            return self.B / 2
+
+    rng = np.random.default_rng(0)
+    X, W, V, B = (rng.standard_normal(shape) for shape in ((6, 3), (4, 3), (1, 4), (4, 1)))
+    problem, run = Problem(X, X[:, 0]), {"method": "gd", "steps": 20, "step_size": 0.05}
+    own = ft.simulate(Network([W, V], "linear", [Halved(B)]), problem, **run)
+    np.testing.assert_allclose(own.loss, ft.simulate(Network([W, V], "linear", [B / 2]), problem, **run).loss)
+    assert abs(own.loss[-1] - ft.simulate(Network([W, V], "linear", [B]), problem, **run).loss[-1]) > 1e-3
+
+
+def test_a_loss_of_ones_own_is_not_taken_for_the_squared_loss_by_its_name():
+    rng = np.random.default_rng(0)
+    X, W, V, B = (rng.standard_normal(shape) for shape in ((6, 3), (4, 3), (1, 4), (4, 1)))
+    tripled = replace(
+        squared,
+        value=lambda f, y: 3 * squared.value(f, y),
+        derivative=lambda f, y: 3 * squared.derivative(f, y),
+    )
+    network, run = Network([W, V], "linear", [B]), {"method": "gd", "steps": 20}
+    own = ft.simulate(network, Problem(X, X[:, 0], tripled), step_size=0.01, **run)
+    plain = ft.simulate(network, Problem(X, X[:, 0]), step_size=0.03, **run)
+    np.testing.assert_allclose(own.loss, 3 * plain.loss, rtol=1e-12)
