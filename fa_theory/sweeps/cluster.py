@@ -103,8 +103,10 @@ class _Conversation:
             for task in batch:
                 self._send([task])
             return []
-        except (ImportError, CancelledError) as error:
-            raise OSError(f"the cluster at {self._address} cannot run the sweep: {error!r}") from error
+        except ImportError as error:
+            raise ValueError(f"the workers of the cluster at {self._address} cannot import all: {error}") from error
+        except (CancelledError, OSError) as error:
+            raise OSError(f"the cluster at {self._address} is lost") from error
 
 
 def _dask() -> Any:
