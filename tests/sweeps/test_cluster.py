@@ -141,3 +141,12 @@ def test_instances_that_kill_their_workers_together_are_sent_one_by_one():
     (failed,) = conversation._settle(next(iter(conversation._sent)))
     assert (failed.number, failed.row) == (0, None)
     assert failed.error == "it killed its workers; out of memory?"
+
+
+def test_workers_without_the_package_are_named():
+    class Client:
+        def run(self, _function):
+            raise ModuleNotFoundError("No module named 'fa_theory'")
+
+    with pytest.raises(ValueError, match=r"the workers of the cluster at tcp://h:1 cannot import fa_theory: No module"):
+        cluster._check_workers(Client(), "tcp://h:1")

@@ -150,6 +150,22 @@ def test_a_folder_of_other_files_is_refused(tmp_path):
         settle_manifest(tmp_path, SWEEP, 2, ())
 
 
+def test_what_a_kill_left_of_the_manifest_is_passed_over(tmp_path):
+    (tmp_path / ".manifest.json.0123abcd.tmp").write_text("{")
+    settle_manifest(tmp_path, {"what": "verify"}, 3, ())
+    assert read_manifest(tmp_path)["instances"] == 3
+
+
+def test_a_sweep_does_not_go_on_with_other_libraries(tmp_path):
+    settle_manifest(tmp_path, {"what": "verify"}, 3, ())
+    settle_manifest(tmp_path, {"what": "verify"}, 3, ())
+    manifest = read_manifest(tmp_path)
+    manifest["environment"]["numpy"] = "1.0"
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ValueError, match=r'holds another sweep: its numpy is "1\.0", not'):
+        settle_manifest(tmp_path, {"what": "verify"}, 3, ())
+
+
 def test_a_manifest_must_be_one(tmp_path):
     with pytest.raises(ValueError, match=r"holds no sweep: there is no manifest.json"):
         read_manifest(tmp_path)

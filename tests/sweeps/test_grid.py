@@ -130,6 +130,7 @@ def test_a_sample_of_nothing_or_too_much_is_refused(sample):
         ({"widht": 4}, "an option of a sweep must be one of .*; did you mean 'width'"),
         ({"width": "4,x"}, "width must be a whole number >= 1, got 'x'"),
         ({"width": 0}, "width must be a whole number >= 1, got 0"),
+        ({"seed": 1 << 64}, "seed must be a whole number >= 0, got 18446744073709551616"),
         ({"width": True}, "width must be a whole number >= 1, got True"),
         ({"width": 2.5}, "width must be a whole number >= 1, got 2.5"),
         ({"width": range(4)}, "width must be a whole number >= 1, got 0"),
