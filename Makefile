@@ -107,8 +107,10 @@ bench: $(BENCH)/.dev
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/bin/python -c 'import numpy, threadpoolctl; \
 	  print("BLAS kernel:", *{each["architecture"] for each in threadpoolctl.threadpool_info() if "architecture" in each})'
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/bin/python -m pytest tests/benchmarks -n 0 \
-	  -o 'python_files=bench_*.py' -W default --benchmark-json=.build/bench.json $(BENCH_ARGS)
-	$(BENCH)/bin/python tests/benchmarks/table.py .build/bench.json tests/benchmarks/BENCHMARKS.md
+	  -o 'python_files=bench_*.py' -W default --benchmark-json=.build/bench.json $(BENCH_ARGS); status=$$?; \
+	  $(BENCH)/bin/python tests/benchmarks/table.py .build/bench.json tests/benchmarks/BENCHMARKS.md && exit $$status
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OPENBLAS_NUM_THREADS=1 \
+	  $(BENCH)/bin/python tests/benchmarks/bench_precision.py
 
 tightness: $(VENV)/.runtime
 	$(BIN)/python tests/benchmarks/bench_tightness.py $(TIGHTNESS_ARGS)
