@@ -28,11 +28,11 @@ TARGETS = [
 LIMITS = [("F", "fa_theory", 2.0), ("L", "reduced_flow[50]", 0.004)]
 NOTES = ("reached", "true_error", "error_estimate", "steps")
 VERDICTS = ["workload", "ours", "against", "ours / theirs, or seconds", "target at most", ""]
-LEFT = """What is left. S and E: NumPy goes over the (n, N) arrays five times a step where a compiled program goes once; the
-matrix products alone took a quarter to a half of the time. Gram form (N < d) and low-rank updates were not tried. F: about
-1.3 ms an event and run, most of it Python between small array operations. L: a call costs its set-up and two runs for
-the error estimate; at a width of 100,000 the set-up, which is linear in the width, shows. "Not measured" means that the
-run that made this page left the workload out."""
+LEFT = """What is left. S and E: NumPy goes over the (n, N) arrays five times a step where a compiled program goes once;
+the matrix products alone took a quarter to a half of the time. Gram form (N < d) and low-rank updates were not tried.
+F: about 1.3 ms an event and run, most of it Python between small array operations. L: a call costs its set-up and two
+runs for the error estimate; at a width of 100,000 the set-up, which is linear in the width, shows. "Not measured" means
+that the run that made this page left the workload out."""
 HEADER = """# Benchmarks
 
 Made by `make bench`. Times are medians in seconds; only ratios of one run mean anything, as machines differ and are
