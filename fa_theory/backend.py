@@ -186,7 +186,7 @@ def _integers_like(array: Array, like: Array | None) -> Array:
 def _rationals(name: str, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     entries = array.ravel().tolist()
     for position, entry in enumerate(entries):
-        if not _is_rational(entry):
+        if not is_rational(entry):
             index = tuple(int(i) for i in np.unravel_index(position, array.shape))
             raise TypeError(
                 f"{name} is an array of objects, which must be exact rationals (fractions.Fraction, int or fmpq), "
@@ -202,7 +202,8 @@ def _objects(entries: list[Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]
     return array
 
 
-def _is_rational(entry: Any) -> bool:
+def is_rational(entry: Any) -> bool:
+    """Tell whether a number is an exact rational: int, `fractions.Fraction`, or python-flint's fmpq or fmpz."""
     # python-flint is recognised by name, as importing it takes a tenth of a second
     return type(entry) is not bool and (isinstance(entry, Rational) or type(entry).__name__ in ("fmpq", "fmpz"))
 

@@ -6,11 +6,13 @@ P - k, so that the Cauchy products of the flow's equations are plain products of
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 
-from fa_theory.model import Problem
+from fa_theory.model import Loss, Problem
 from fa_theory.model.losses import cross_entropy, exponential, logistic, squared
 
 Host = np.ndarray[Any, Any]
@@ -26,7 +28,7 @@ class ErrorSeries(Protocol):
         """Take the coefficient of degree k of the outputs, (m, N), after those below; put that of e in its place."""
 
 
-class _Series:
+class _Series(ABC):
     def __init__(self, problem: Problem, highest: int) -> None:
         self.loss, self.highest = problem.loss, highest
         self.labels = np.ascontiguousarray(problem.Y.T)
@@ -35,8 +37,8 @@ class _Series:
     def _start(self, output: Host) -> Host:
         return np.asarray(self.loss.derivative(output.T, self.labels.T).T)
 
-    def extend(self, k: int, output: Host) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def extend(self, k: int, output: Host) -> None: ...
 
 
 class _Squared(_Series):
@@ -111,7 +113,12 @@ class _CrossEntropy(_Series):
         self.reversed[top - k] = self.shares[top - k]
 
 
-_SERIES = {squared: _Squared, exponential: _Exponential, logistic: _Logistic, cross_entropy: _CrossEntropy}
+_SERIES: dict[Loss, Callable[[Problem, int], ErrorSeries]] = {
+    squared: _Squared,
+    exponential: _Exponential,
+    logistic: _Logistic,
+    cross_entropy: _CrossEntropy,
+}
 
 
 def has_error_series(problem: Problem) -> bool:

@@ -6,20 +6,13 @@ A step is a polynomial in the weights, so that the numbers of digits grow by a f
 
 from __future__ import annotations
 
-from numbers import Rational
 from typing import Any
 
-from fa_theory.backend import is_exact
+from fa_theory.backend import is_exact, is_rational
 from fa_theory.model import Network, Parameters
 
 MAX_BITS = 100_000
 """The default limit on numerators and denominators; the next step from there takes seconds even in small networks."""
-
-
-def is_rational(number: Any) -> bool:
-    """Tell whether a number is an exact rational: int, `fractions.Fraction`, or python-flint's fmpq or fmpz."""
-    # python-flint is recognised by name, as importing it takes a tenth of a second
-    return type(number) is not bool and (isinstance(number, Rational) or type(number).__name__ in ("fmpq", "fmpz"))
 
 
 def check_exact(network: Network, method: str, step_size: Any, rates: tuple[float, ...]) -> None:

@@ -17,6 +17,7 @@ theta there.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,7 +66,7 @@ class Slides(NamedTuple):
     starts: Host
 
 
-class Expansion:
+class Expansion(ABC):
     """The Taylor series of a two-layer network's flow at one state; buffers are used again for every state.
 
     Attributes
@@ -182,11 +183,11 @@ class Expansion:
         square = float(weights[0] * np.dot(inner, inner) + weights[1] * np.dot(outer, outer))
         return float(square**0.5)
 
-    def _outputs(self, k: int) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _outputs(self, k: int) -> None: ...
 
-    def _weights(self, k: int) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _weights(self, k: int) -> None: ...
 
 
 class GatedExpansion(Expansion):

@@ -395,21 +395,3 @@ def test_output_of_json_is_not_replaced_when_the_run_fails(tmp_path, capsys):
     file.write_text("old")
     refused(capsys, "simulate", "--accuracy", "5", "--json", str(file))
     assert file.read_text() == "old"
-
-
-@pytest.mark.parametrize("backend", ["cupy", "cuda"])
-def test_a_backend_that_does_not_work_is_refused_before_anything_is_written(tmp_path, capsys, monkeypatch, backend):
-    monkeypatch.setitem(sys.modules, "cupy", None)
-    file = tmp_path / "start.npz"
-    message = refused(capsys, "simulate", *SMALL, "--save-state", str(file), "--backend", backend)
-    assert ("needs the library cupy" if backend == "cupy" else "must be one of numpy, cupy") in message
-    assert not file.exists()
-
-
-def test_the_numpy_backend_gives_the_run_without_one(tmp_path, capsys):
-    losses = []
-    for name, options in (("one", ()), ("other", ("--backend", "numpy"))):
-        status, _, _ = run(capsys, "simulate", *SMALL, "--json", str(tmp_path / name), *options)
-        assert status == 0
-        losses.append(json.loads((tmp_path / name).read_text())["trajectory"]["loss"])
-    assert losses[0] == losses[1]
