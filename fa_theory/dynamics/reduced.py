@@ -159,14 +159,14 @@ class _Field(NamedTuple):
     @classmethod
     def of(cls, network: Network, problem: Problem) -> _Field:
         # one order in memory, so that a copy in another process gives the same numbers bit for bit
-        W = to_numpy(network.first_layer_weights()).astype(float, order="C")
-        v = to_numpy(network.weights[1]).astype(float, order="C")[0]
-        b = to_numpy(network.feedback[0].matrix(network.weights[1])).astype(float, order="C")[:, 0]
+        W = to_numpy(network.first_layer_weights()).astype(float, order="C", copy=False)
+        v = to_numpy(network.weights[1]).astype(float, order="C", copy=False)[0]
+        b = to_numpy(network.feedback[0].matrix(network.weights[1])).astype(float, order="C", copy=False)[:, 0]
         bias = network.biases[1]
         start = np.append(np.zeros(W.shape[1]), 0.0 if bias is None else float(bias[0]))
         return cls(
-            X=to_numpy(network.first_layer_inputs(problem.X)).astype(float, order="C"),
-            Y=to_numpy(problem.Y).astype(float, order="C"),
+            X=to_numpy(network.first_layer_inputs(problem.X)).astype(float, order="C", copy=False),
+            Y=to_numpy(problem.Y).astype(float, order="C", copy=False),
             loss=problem.loss,
             start=start,
             trained_bias=bias is not None,
@@ -194,49 +194,53 @@ class _Series:
     """Taylor coefficients of the reduced equation under the squared loss; buffers are used again at every step.
 
     With q = |u|^2, alpha = b.v = b.v(0) + s.u + |b|^2 q / 2, s = W_1(0)^T b: f = a.x + c with
-    a = W_1(0)^T v(0) + W_1(0)^T W_1(0) u + s q / 2 + u alpha, and du/dt = -(X^T X / N) a - c mean(x) + X^T y / N.
+    a = W_1(0)^T v(0) + W_1(0)^T W_1(0) u + s q / 2 + u alpha, and du/dt = -(X^T X / N) a - c mean(x) + X^T y / N,
+    dc/dt = -a.mean(x) - c + mean(y). All of them are linear in (u, c, s.u, u alpha, q, 1), so that a degree costs one
+    product with a matrix and the Cauchy products for u alpha and q.
     """
 
     def __init__(self, field: _Field, highest: int) -> None:
         N, d = field.X.shape
         self.field, self.highest = field, highest
-        self.covariance = field.X.T @ field.X / N
-        self.linear = self.covariance @ field.gram
-        self.sent = self.covariance @ field.sent
-        self.constant = self.covariance @ field.end_to_end - field.X.T @ field.Y[:, 0] / N
-        self.centre, self.target = field.X.mean(axis=0), float(field.Y.mean())
+        self.covariance, centre = field.X.T @ field.X / N, field.X.mean(axis=0)
+        a = np.column_stack([field.gram, np.zeros((d, 2)), np.eye(d), field.sent / 2, field.end_to_end])
+        u = self.covariance @ a
+        u[:, d] += centre
+        u[:, -1] -= field.X.T @ field.Y[:, 0] / N
+        c = centre @ a
+        c[d] += 1
+        c[-1] -= field.Y.mean()
+        self.matrix = np.vstack([u, c * field.trained_bias, field.sent @ u])
+        self.rows = np.zeros((highest + 1, 2 * d + 4))
+        self.states, self.products = self.rows[:, : d + 1], self.rows[:, d + 2 : -2]
         self.u, self.backwards = np.zeros((highest + 1, d)), np.zeros((highest + 1, d))  # degree k at place P - k
-        self.alpha, self.bias = np.zeros(highest + 1), np.zeros(highest + 1)  # alpha backwards too
+        self.alpha = np.zeros(highest + 1)  # backwards too
 
     def expand(self, state: Host, unit: float) -> None:
         """Compute all coefficients at a state, with time counted in units, so that they do not overflow."""
-        field, top, u = self.field, self.highest, self.u
-        u[0], self.bias[0] = state[:-1], state[-1]
+        field, top, rows, u, backwards, alpha = self.field, self.highest, self.rows, self.u, self.backwards, self.alpha
+        d = len(state) - 1
+        u[0], self.states[0], rows[0, d + 1], rows[0, -1] = state[:d], state, field.sent @ state[:d], 1.0
+        constant = field.aligned
         for k in range(top):
-            self.backwards[top - k] = u[k]
-            square = float(np.dot(u[: k + 1].ravel(), self.backwards[top - k :].ravel()))
-            self.alpha[top - k] = float(field.sent @ u[k]) + field.feedback * square / 2 + (0 if k else field.aligned)
-            product = self.alpha[top - k :] @ u[: k + 1]
-            move = self.linear @ u[k] + self.sent * (square / 2) + self.covariance @ product
-            if k == 0:
-                move += self.constant
-            if field.trained_bias:
-                a = field.gram @ u[k] + field.sent * (square / 2) + product + (0 if k else field.end_to_end)
-                move += self.bias[k] * self.centre
-                self.bias[k + 1] = -(self.centre @ a + self.bias[k] - (0 if k else self.target)) * unit / (k + 1)
-            elif k == 0:
-                move += self.bias[0] * self.centre
-            u[k + 1] = move * (-unit / (k + 1))
+            row = rows[k]
+            backwards[top - k] = u[k]
+            row[-2] = square = np.vdot(u[: k + 1], backwards[top - k :])
+            alpha[top - k] = row[d + 1] + field.feedback / 2 * square + constant
+            self.products[k] = alpha[top - k :].dot(u[: k + 1])
+            move = self.matrix.dot(row)
+            move *= -unit / (k + 1)
+            rows[k + 1, : d + 2], u[k + 1] = move, move[:d]
+            constant = 0.0
 
     def at(self, time: float, degrees: int) -> Host:
         """Return the state that many units after the expansion's, with coefficients below `degrees`."""
-        powers = time ** np.arange(degrees)
-        return np.append(powers @ self.u[:degrees], powers @ self.bias[:degrees])
+        return np.asarray(time ** np.arange(degrees) @ self.states[:degrees])
 
     def sizes(self) -> tuple[float, float, float]:
         """Return the sizes of the state and of its last two coefficients."""
-        last = [float(np.hypot(np.linalg.norm(self.u[k]), self.bias[k])) for k in (0, -2, -1)]
-        return last[0], last[1], last[2]
+        first, before, last = (float(np.dot(row, row)) ** 0.5 for row in self.states[[0, -2, -1]])
+        return first, before, last
 
 
 def _by_series(field: _Field, times: Host, tolerance: float) -> tuple[Host, str]:

@@ -246,8 +246,8 @@ class GatedExpansion(Expansion):
         if slides is not None:
             self.member_signals[k] = mu
             c = np.einsum("qd,qd->q", W.take(slides.neurons, axis=0), slides.inputs)
-            c = np.negative(np.matmul(slides.inverse, c, out=self.held[k]), out=self.held[k])
-            W += np.matmul(slides.spread, c[:, None] * slides.inputs, out=self._held_rows)
+            c = np.negative(slides.inverse.dot(c, self.held[k]), self.held[k])
+            W += slides.spread.dot(c[:, None] * slides.inputs, self._held_rows)
 
 
 class ScalarExpansion(GatedExpansion):
@@ -268,13 +268,13 @@ class ScalarExpansion(GatedExpansion):
         if k == 0:
             f = self.V[0] @ np.multiply(self.theta, self.Z, out=self._H)
         elif k == 1:
-            np.matmul(self.W[1], self.XT, out=self.dZ)
+            self.W[1].dot(self.XT, self.dZ)
             f = self.V[0] @ np.multiply(self.theta, self.dZ, out=self.work)
             f += self.V[1] @ self._H
         else:
             P = np.matmul(self._V[:, :, self.highest - k :], self._W[:, : k + 1])[:, 0]  # sum_l v_l w_{k-l}
-            np.matmul(P, self.XT, out=self.work)
-            f = np.dot(self._ones, np.multiply(self.theta, self.work, out=self.work))[None, :]
+            P.dot(self.XT, self.work)
+            f = self._ones.dot(np.multiply(self.theta, self.work, self.work))
         if self.c[0] or k:
             f += self.c[k]
         self.errors.extend(k, f)
@@ -284,7 +284,7 @@ class ScalarExpansion(GatedExpansion):
         e = self.errors.reversed[self.highest - k, 0]
         start = self.highest - 1 - k
         U = self._U[start:]
-        np.matmul(np.multiply(self.theta, e, out=self.work), self.X, out=U[0])
+        np.multiply(self.theta, e, self.work).dot(self.X, U[0])
         if self.moving:
             np.einsum("nl,lnd->nd", self.M[:, : k + 1], U, out=W)
         else:

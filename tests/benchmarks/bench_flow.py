@@ -9,6 +9,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from bench_engine import HIDDEN, D, small
 from scipy.integrate import DOP853, RK45
 
 import fa_theory as ft
@@ -17,17 +18,15 @@ from fa_theory.dynamics.integrate import Integration
 from fa_theory.dynamics.series import SeriesIntegration
 from fa_theory.dynamics.taylor import LayeredExpansion
 
-D, WIDTH, SAMPLES, SLOPE, END = 20, 50, 100, 0.1, 10.0
+SLOPE, END = 0.1, 10.0
 CAP = 60.0
 SHORT = [0.0, 0.2]
 
 
-def workload(activation=f"leaky_relu:{SLOPE}", width=WIDTH):
-    rng = np.random.default_rng(0)
-    X, Y = rng.standard_normal((SAMPLES, D)), rng.standard_normal((SAMPLES, 1))
-    weights = [rng.standard_normal((width, D)) / D**0.5, rng.standard_normal((1, width)) / width**0.5]
-    B = rng.standard_normal((width, 1)) * (WIDTH / width) ** 0.5  # |b| does not grow with the width
-    return ft.Network(weights, activation, [B]), ft.Problem(X, Y)
+def workload(activation=f"leaky_relu:{SLOPE}"):
+    """The network and the data of workload S."""
+    X, y, (W,), (v,), (b,) = small()
+    return ft.Network([W, v[None, :]], activation, [b[:, None]]), ft.Problem(X, y)
 
 
 def loss_at(network, problem, state):
@@ -154,7 +153,7 @@ def test_parts(benchmark, monkeypatch, way):
 def test_reduced_flow(benchmark, width):
     """Every network is the one of width 50 with its neurons repeated, an isometry: the flow is the same."""
     network, problem = workload("linear")
-    copies, root = width // WIDTH, (width // WIDTH) ** 0.5
+    copies, root = width // HIDDEN, (width // HIDDEN) ** 0.5
     W, v, B = network.weights[0], network.weights[1], network.feedback[0].B
     wide = ft.Network(
         [np.repeat(W, copies, axis=0) / root, np.repeat(v, copies, axis=1) / root],
