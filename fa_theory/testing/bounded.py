@@ -82,6 +82,7 @@ def assert_bound(
     Traceback (most recent call last):
     AssertionError: feedback_alignment breaks the bound: at t = 0.9, loss 0.00173895 > 0.0015177, by 0.000221...
     """
+    __tracebackhide__ = True  # pytest shows the message, not the assertion's own lines
     require_host(network, problem)
     if points < 2:
         raise ValueError(f"points must be at least 2, got {points}")

@@ -91,6 +91,7 @@ def assert_conserved(
     Traceback (most recent call last):
     AssertionError: feedback_alignment does not conserve quantity: at t = 0, quantity[0] changes at the rate ...
     """
+    __tracebackhide__ = True  # pytest shows the message, not the assertion's own lines
     require_host(network, problem)
     if not 0 <= time < float("inf"):
         raise ValueError(f"time must be a finite number >= 0, got {time}")
