@@ -134,7 +134,9 @@ def _decode(content: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         row = content.count(b"\n", 0, error.start) + 1
         byte = error.object[error.start]
-        raise _error(name, f"row {row} contains byte 0x{byte:02x}: this is not UTF-8 text") from None
+        raise _error(
+            name, f"row {row} contains byte 0x{byte:02x}: this is not UTF-8 text; save the file as UTF-8"
+        ) from None
 
 
 def _delimiter(text: str) -> str:
@@ -183,7 +185,12 @@ def _check_header(header: list[str], line: int, name: str) -> None:
             )
         first[column] = position
     if all(parse_number(column) is not None for column in header):
-        raise _error(name, f"row {line} must name the columns, but holds only numbers, the first {header[0]!r}")
+        names = ",".join([f"x{k}" for k in range(1, min(len(header), 3))] + ["..."] * (len(header) > 3) + ["y"])
+        raise _error(
+            name,
+            f"row {line} must name the columns, but holds only numbers, the first {header[0]!r}; "
+            f"write a first row such as {names}",
+        )
 
 
 def _check_cell(cell: str, place: str, name: str) -> None:

@@ -143,6 +143,8 @@ def activation(name: str) -> Activation:
         except (ValueError, ZeroDivisionError):
             raise ValueError(f"activation {name!r}: {number!r} is not a number") from None
         return _WITH_NUMBER[kind](value)
+    if kind in _WITH_NUMBER:
+        raise ValueError(f"activation {name!r} needs a number, as in {kind}:{'0.2' if kind == 'leaky_relu' else '2'}")
     raise not_among("activation", name, ("linear", "relu", "tanh", "leaky_relu:A", "power:K"))
 
 
