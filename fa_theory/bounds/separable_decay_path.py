@@ -187,7 +187,7 @@ def separable_decay_path(network: Network, problem: Problem) -> Bound:
         judged.append(_separating(path))
         if judged[-1].holds and start > 0:
             curve, rates = path.curve(start, 256 * eps)
-            constants |= {"gamma": judged[-1].margin, "rate_at_start": rates[0]}
+            constants |= {"gamma": float(judged[-1].margin), "rate_at_start": float(rates[0])}
     plain = separable_decay_two_sided(network, problem)
     both = curve if not plain.applicable else lambda times: np.minimum(curve(times), plain.curve(times))
     return Bound(
