@@ -41,7 +41,7 @@ class Network:
         phi, by name (``"leaky_relu:0.2"``) or as an object.
     feedback : str or sequence
         ``"backprop"``, ``"sign-fa"``, or one entry for each hidden layer: an FA matrix B_{l+1} of shape
-        (n_l, n_{l+1}), or a rule of `fa_theory.model.feedback`.
+        (n_l, n_{l+1}), or a rule of `fa_theory.model`.
     biases : sequence of arrays or None, optional
         b_1, ..., b_L, each of shape (n_l,) or None. Without it there are no biases.
 
