@@ -211,7 +211,8 @@ class EngineStepper:
         self._problems = problems
         self._n_members = len(networks)
         self._stack = Stack(networks, step_sizes, rates)
-        self._whole = Engine(self._stack, problems, shared=len(problems) == 1)
+        self._whole = Engine(self._stack, problems, shared=len(problems) == 1, descends=batch_size is None)
+        self._settled = True
         self._batch: Engine | None = None
         if batch_size is not None:
             # networks that see the same minibatches of the same problem share them
@@ -233,6 +234,7 @@ class EngineStepper:
         """Take one step."""
         if self._batch is None:
             self._whole.descend()
+            self._settled = False
             return
         self._batch.load([next(batches) for batches in self._batches])
         self._batch.forward()
@@ -270,4 +272,7 @@ class EngineStepper:
 
     def parameters(self, member: int) -> Parameters:
         """Return a copy of the present weights of one network."""
+        if not self._settled:
+            self._whole.settle()
+            self._settled = True
         return self._stack.parameters(member)
