@@ -29,7 +29,9 @@ class Finder(doctest.DocTestFinder):
 
 
 def examples(module):
-    return [test for test in Finder().find(module, module.__name__) if test.examples]
+    """Return the module's examples; each has to import what it needs, as its reader does."""
+    found = Finder().find(module, module.__name__, globs={"__name__": "example"})
+    return [test for test in found if test.examples]
 
 
 def complaints(module):
@@ -111,10 +113,9 @@ def bare(x):
 
 def shown():
     """
-    >>> shown()
+    >>> 3 - 1
     2
     """
-    return 2
 '''
 
 
@@ -126,7 +127,11 @@ def test_a_name_without_an_example_is_found():
 
 def test_an_example_that_is_wrong_is_shown_with_the_difference():
     assert complaints(made_up(CONTROL)) == ""
-    told = complaints(made_up(CONTROL.replace("return 2", "return 25")))
+    told = complaints(made_up(CONTROL.replace("3 - 1", "30 - 5")))
     assert "made_up.shown" in told
     assert "- 2\n" in told
     assert "+ 25\n" in told
+
+
+def test_an_example_that_imports_nothing_fails():
+    assert "NameError: name 'NUMBER' is not defined" in complaints(made_up(CONTROL.replace("3 - 1", "NUMBER - 1")))

@@ -94,6 +94,7 @@ def assert_conserved(
     --------
     >>> import numpy as np
     >>> import fa_theory as ft
+    >>> from fa_theory.testing import assert_conserved
     >>> def feedback_alignment(weights, X, e, feedback):
     ...     (W, V), (B,) = weights, feedback
     ...     return [-(e @ B.T).T @ X / len(X), -e.T @ (X @ W.T) / len(X)]

@@ -156,6 +156,7 @@ def find_conserved(
 
     Examples
     --------
+    >>> from fa_theory.testing import find_conserved
     >>> def feedback_alignment(weights, X, e, feedback):
     ...     (W, V), (B,) = weights, feedback
     ...     return [-(e @ B.T).T @ X / len(X), -e.T @ (X @ W.T) / len(X)]

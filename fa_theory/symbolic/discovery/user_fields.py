@@ -101,6 +101,7 @@ def discover_function(
     Examples
     --------
     >>> import sympy
+    >>> from fa_theory.symbolic.discovery import discover_function
     >>> B = sympy.Matrix([1, 2])
     >>> found = discover_function(
     ...     lambda W1, W2, x, e: (-B * e * x.T, -e * (W1 * x).T),
