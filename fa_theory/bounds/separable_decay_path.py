@@ -150,6 +150,15 @@ def separable_decay_path(network: Network, problem: Problem) -> Bound:
     -----
     Statement separable-decay-path (own). The input's margin, a^2 gamma^2 s in separable-decay, is that of the worst
     gates; gamma here is a margin with the gates of the start, and of the outgoing weights' share too.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1], [-1]], [[2, 2]]], "leaky_relu:0.5", [[[1], [1]]])
+    >>> problem = ft.Problem([[1], [-1]], [1, 1], "exponential")  # no u has u.x > 0 for both samples
+    >>> bound = ft.bounds.separable_decay_path(network, problem)
+    >>> ft.bounds.separable_decay(network, problem).applicable, bound.applicable, bool(bound([1])[0] < bound([0])[0])
+    (False, True, True)
     """
     alignment = assume.initial_alignment(network)
     labels = to_numpy(problem.Y).astype(float)

@@ -50,6 +50,17 @@ class EnclosedBound:
         The numbers, floats or sequences of floats, that were chosen and on which the bound rests.
     time : callable or None
         For a hitting time: () -> when the loss ``witness["epsilon"]`` has been reached, a ball at working precision.
+
+    Examples
+    --------
+    >>> from flint import fmpq
+    >>> import fa_theory as ft
+    >>> from fa_theory.rigour import ExactStart, exponential_decay
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> bound = exponential_decay(ExactStart(network, ft.Problem([[1, 0], [0, 1]], [1, 1])))
+    >>> (value,) = bound.values((fmpq(1),))
+    >>> bound.applicable, round(float(value), 6), value.rel_accuracy_bits() >= 80  # exp(-2) / 4
+    (True, 0.033834, True)
     """
 
     id: str
