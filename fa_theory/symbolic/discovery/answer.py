@@ -43,6 +43,15 @@ class Discovery:
         The exact matrices that the laws are for: B2, ... (D2, ... for adafa).
     variables : tuple of str
         The parameters, as Python expressions.
+
+    Examples
+    --------
+    >>> from fa_theory.symbolic.discovery import discover
+    >>> found = discover("backprop", (2, 1, 1))
+    >>> found.dimension, found.orbit_dimension, found.count, found.proof
+    (4, 1, 3, 'laws')
+    >>> print(found.explanation[2])
+    Is that all: yes, any other law is locally a function of the listed ones.
     """
 
     count: int
