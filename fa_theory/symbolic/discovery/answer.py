@@ -80,11 +80,12 @@ class Discovery:
             "closed": "The brackets of the fields close, so the number is final.",
             None: "Longer brackets were not computed, so there may be fewer.",
         }[self.proof]
+        directions = f"{self.orbit_dimension} independent direction{'' if self.orbit_dimension == 1 else 's'}"
         count = f"{'' if self.proof else 'at most '}{_laws(self.count, 'independent conservation ')}"
         return (
             f"How many: {count}, as the flow over all data moves {self.dimension} parameters in "
-            f"{self.orbit_dimension} independent directions (the rank over the rationals of the Lie algebra of its "
-            f"vector fields, exact at {at}, and generic). {reason}"
+            f"{directions} (the rank over the rationals of the Lie algebra of its vector fields, "
+            f"exact at {at}, and generic). {reason}"
         )
 
     def _which(self) -> str:
