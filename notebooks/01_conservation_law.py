@@ -101,7 +101,7 @@ assert run.completed
 assert np.ptp(size, axis=0).min() > 0.05  # the law says something: every neuron's terms move
 assert (drift.drift <= drift.tolerance).all()
 
-# %%
+# %% alt="Terms of the law move along the run, their difference C is flat; its drift stays below the tolerance."
 figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.9))
 for i in range(5):
     color = f"C{i}"
@@ -242,7 +242,7 @@ ratios = np.divide(moved[:-1], moved[1:])
 print("halving the step size divides the drift by", np.round(ratios, 2))
 assert (abs(ratios - 2) < 0.3).all()
 
-# %%
+# %% alt="The drift of C falls in proportion to the step size, along the dotted line."
 figure, ax = plt.subplots(figsize=(3.6, 2.7))
 ax.loglog(step_sizes, moved, "o-", label="largest drift of a C")
 ax.loglog(step_sizes, moved[-1] * np.divide(step_sizes, step_sizes[-1]), "k:", label="proportional to η")
