@@ -37,6 +37,7 @@ API = {
     "fa_theory.dynamics": "Runs: flow, gradient descent and other integrators",
     "fa_theory.laws": "Conserved quantities",
     "fa_theory.bounds": "Bounds",
+    "fa_theory.rigour": "Bounds to the last digit",
     "fa_theory.verification": "Verdicts",
     "fa_theory.statements": "Statements by name",
     "fa_theory.falsification": "Search for counterexamples",

@@ -11,6 +11,7 @@ def not_among(name: str, given: object, allowed: Iterable[str]) -> ValueError:
 
     Examples
     --------
+    >>> from fa_theory.choices import not_among
     >>> print(not_among("loss", "sqared", ("squared", "logistic")))
     loss must be one of squared, logistic, got 'sqared'; did you mean 'squared'?
     """

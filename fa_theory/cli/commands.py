@@ -287,7 +287,19 @@ _UsageError: Any = typer.BadParameter.__base__
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; exit status 0 fine, 1 something refuted, 2 input refused, 130 interrupted."""
+    """Run the command line; exit status 0 fine, 1 something refuted, 2 input refused, 130 interrupted.
+
+    Examples
+    --------
+    >>> from fa_theory.cli import main
+    >>> try:  # doctest: +NORMALIZE_WHITESPACE
+    ...     main(["discover", "--rule", "fa", "--shape", "1,1,1", "--format", "csv"])
+    ... except SystemExit as end:
+    ...     print("status", end.code)
+    law,"formula in Python, indices from 0"
+    neuron-law (neuron 1),"0.5 * (W1[0] @ W1[0]) - B2[0] @ W2[:, 0]"
+    status 0
+    """
     try:
         status = app(args=arguments, prog_name="fa-theory", standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):

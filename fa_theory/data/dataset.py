@@ -42,6 +42,13 @@ class Dataset:
         Every step between the table and the arrays, in order, with the numbers it used.
     name : str
         The name of the table.
+
+    Examples
+    --------
+    >>> from fa_theory.data import load_iris, make_dataset
+    >>> dataset = make_dataset(load_iris(), "petal_width", "squared", standardize=True)
+    >>> dataset.X.shape, dataset.Y.shape, bool(abs(dataset.X.mean(axis=0)).max() < 1e-12)
+    ((150, 3), (150, 1), True)
     """
 
     X: _Floats
@@ -96,6 +103,16 @@ def make_dataset(
         cannot be standardised because it is constant or too large.
     TypeError
         If an entry of `rows` is not an integer.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.data import load_iris, make_dataset
+    >>> dataset = make_dataset(load_iris(), "species=setosa", "logistic", rows=range(0, 150, 10))
+    >>> dataset.X.shape, dataset.targets, int(dataset.Y.sum())  # 5 flowers of the one kind, 10 of the others
+    ((15, 4), ('species=setosa',), -5)
+    >>> ft.Problem(dataset.X, dataset.Y, "logistic").n_samples
+    15
     """
     if loss not in _LOSSES:
         raise _error(table, str(not_among("loss", loss, _LOSSES)))

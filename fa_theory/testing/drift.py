@@ -56,6 +56,7 @@ def assert_drift_identity(
     --------
     >>> import numpy as np
     >>> import fa_theory as ft
+    >>> from fa_theory.testing import assert_drift_identity
     >>> def feedback_alignment(weights, X, e, feedback):
     ...     (W, V), (B,) = weights, feedback
     ...     return [-(e @ B.T).T @ X / len(X), -e.T @ (X @ W.T) / len(X)]

@@ -34,6 +34,20 @@ class UserRule:
     xp : module, optional
         The library that it is written in: ``numpy`` (the default), ``torch``, ``jax.numpy`` or any other with
         ``asarray``. Numbers cross the border as the network's, in that library's precision.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fa_theory as ft
+    >>> from fa_theory.testing import UserRule
+    >>> def oja(weights, X, e):
+    ...     W, V = weights
+    ...     h = X @ W.T
+    ...     return [h.T @ X / len(X), -e.T @ h / len(X)]
+    >>> network = ft.Network([[[0.5, 1.0]], [[2.0]]], "linear", [[[1.0]]])
+    >>> updates = UserRule(oja).updates(network, np.array([[2.0, 1.0]]), np.array([[3.0]]))
+    >>> [update.tolist() for update in updates.weights]
+    [[[4.0, 2.0]], [[-6.0]]]
     """
 
     def __init__(self, rule: Rule, xp: Any = None) -> None:
