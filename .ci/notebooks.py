@@ -4,9 +4,10 @@ Usage: notebooks.py [--write] [--folder FOLDER] [--limit SECONDS] [--jobs N]
 
 Each notebook is a pair: NAME.py, the text that people edit, and NAME.ipynb, the same with its outputs. The text is
 executed in a fresh kernel, with warnings as errors. A notebook fails if a cell does (an assertion, say), if it writes
-to stderr, asserts nothing, has a cell longer than a screen, or takes more processor time than the limit (other work on
-the machine does not add to that); and, unless --write makes the pair anew, if the pair is out of step: other cells, or
-other outputs but for numbers and what pictures show.
+to stderr, asserts nothing, has a cell longer than a screen, draws without saying what is seen (`# %% alt="..."`, the
+alternative text of a cell's pictures), or takes more processor time than the limit (other work on the machine does not
+add to that); and, unless --write makes the pair anew, if the pair is out of step: other cells, or other outputs but for
+numbers and what pictures show.
 """
 
 import argparse
@@ -45,8 +46,8 @@ def read_text(text: Path) -> nbformat.NotebookNode:
     return notebook
 
 
-def inputs(notebook: nbformat.NotebookNode) -> list[tuple[str, str]]:
-    return [(cell.cell_type, cell.source) for cell in notebook.cells]
+def inputs(notebook: nbformat.NotebookNode) -> list[tuple[str, str, str]]:
+    return [(cell.cell_type, cell.source, cell.metadata.get("alt", "")) for cell in notebook.cells]
 
 
 def code(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
@@ -72,6 +73,16 @@ def joined(printed: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
         else:
             result.append(output)
     return result
+
+
+def describe_pictures(notebook: nbformat.NotebookNode) -> None:
+    """Give every picture the alternative text of its cell, where viewers of notebooks look for it."""
+    for cell in code(notebook):
+        for output in cell.outputs:
+            for kind in sorted(set(output.get("data", {})) & {"image/png", "image/svg+xml", "image/jpeg"}):
+                if not cell.metadata.get("alt", "").strip():
+                    raise NotebookError(f'a cell draws without a text for its picture, # %% alt="...": {cell.source}')
+                output.metadata[kind] = {"alt": cell.metadata.alt}
 
 
 def check_form(notebook: nbformat.NotebookNode) -> None:
@@ -116,6 +127,7 @@ async def execute(notebook: nbformat.NotebookNode, folder: Path, limit: float) -
         for output in cell.outputs:
             if output.get("name") == "stderr":
                 raise NotebookError(f"it wrote to stderr: {output.text}")
+    describe_pictures(notebook)
     notebook.metadata.language_info = {"name": "python"}  # without the version that happened to run it
     return seconds
 

@@ -3,8 +3,9 @@
 mkdocs calls the functions whose names begin with ``on_``.
 """
 
+import json
 import re
-from html import unescape
+from html import escape, unescape
 from importlib import import_module
 from inspect import isclass, isfunction
 from pathlib import Path
@@ -12,6 +13,7 @@ from types import ModuleType
 
 from latex2mathml.converter import convert
 from mkdocs.exceptions import PluginError
+from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File
 
 from fa_theory import bounds, laws
@@ -27,6 +29,8 @@ SOURCES = (
 )
 
 SEARCH_OF_OPENED_FILES = '<script src="https://unpkg.com/iframe-worker/shim"></script>'
+
+NO_TEXT = 'alt="No description has been provided for this image"'
 
 API = {
     "fa_theory": "The main functions",
@@ -62,6 +66,7 @@ def on_config(config):
     return config
 
 
+@event_priority(100)  # before mkdocs-jupyter, which makes pages of the notebooks that it finds
 def on_files(files, config):
     """Add the pages that are made here."""
     pages = {
@@ -81,34 +86,57 @@ def on_files(files, config):
     for path, text in pages.items():
         files.append(File.generated(config, path, content=_with_links(text, path)))
     for path in _notebooks():
-        files.append(File.generated(config, f"notebooks/{path.name}", abs_src_path=str(path)))
+        # not a generated file, which mkdocs-jupyter could not read
+        files.append(File(f"notebooks/{path.name}", str(ROOT), config.site_dir, use_directory_urls=False))
     return files
 
 
 def on_page_content(html, page, **_):
-    """Replace every formula by MathML, which browsers draw by themselves."""
+    """Replace every formula by MathML, which browsers draw by themselves, and describe the pictures of notebooks."""
 
     def drawn(match):
         formula, block = unescape(match[2].strip()[2:-2]), match[1] == "div"
         return convert(formula, display="block" if block else "inline")
 
+    if page.file.src_uri.endswith(".ipynb"):
+        return _notebook(html, Path(page.file.abs_src_path))
     return re.sub(r'<(div|span) class="arithmatex">(.*?)</\1>', drawn, html, flags=re.DOTALL)
 
 
 def on_post_build(config):
     """Leave out the one script that the theme takes from elsewhere, which only the search of opened files needs.
 
-    Fail if a page would load another, or a style or picture.
+    Fail if a page would load another, or a style or picture, or shows a picture without an alternative text.
     """
     for page in Path(config.site_dir).rglob("*.html"):
         text = page.read_text(encoding="utf-8").replace(SEARCH_OF_OPENED_FILES, "")
         for tag in re.findall(r"<(?:script|img|link rel=\"stylesheet\")[^>]*(?:src|href)=\"(?:https?:)?//[^>]*>", text):
             raise PluginError(f"{page.name} is not for use without a network: {tag}")
+        for tag in re.findall(r"<img\b[^>]*>", text):
+            if not re.search(r"""\salt=(?:"[^"]*\w[^"]*"|'[^']*\w[^']*')""", tag) or NO_TEXT in tag:
+                raise PluginError(f"{page.name} has a picture without an alternative text: {tag[:100]}")
         page.write_text(text, encoding="utf-8")
 
 
 def _notebooks():
     return sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+
+
+def _notebook(html, path):
+    """Return the page of a notebook without scripts, its formulas as MathML, its pictures with their texts."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    pictures = [output.get("metadata", {}) for cell in cells for output in cell.get("outputs", [])]
+    texts = iter([kinds["image/png"].get("alt", "") for kinds in pictures if "image/png" in kinds])
+
+    def drawn(match):
+        if not match["formula"]:
+            return match[0]
+        return convert(unescape(match["formula"]), display="block" if match["fence"] == "$$" else "inline")
+
+    html = re.sub(r"<(script|clipboard-copy)\b.*?</\1>", "", html, flags=re.DOTALL)
+    kept = r"<(?P<tag>pre|code|style|textarea)\b.*?</(?P=tag)>|<[^>]*>"
+    html = re.sub(rf"{kept}|(?P<fence>\${{1,2}})(?P<formula>.+?)(?P=fence)", drawn, html, flags=re.DOTALL)
+    return re.sub(NO_TEXT, lambda _: f'alt="{escape(next(texts, ""))}"', html)
 
 
 def _is(path):

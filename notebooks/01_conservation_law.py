@@ -34,7 +34,12 @@ from IPython.display import Markdown, display
 import fa_theory as ft
 from fa_theory.plots import PRINT_STYLE, plot_law_drift
 from fa_theory.proofs import check_proofs, proof
-from fa_theory.verification import neuron_law_drift
+from fa_theory.verification import (
+    assess_dfa_law,
+    assess_matched_decay,
+    assess_midpoint_exactness,
+    neuron_law_drift,
+)
 
 SEED = 1
 plt.rcParams.update(PRINT_STYLE | {"figure.dpi": 130, "figure.constrained_layout.use": True})
@@ -96,7 +101,7 @@ assert run.completed
 assert np.ptp(size, axis=0).min() > 0.05  # the law says something: every neuron's terms move
 assert (drift.drift <= drift.tolerance).all()
 
-# %%
+# %% alt="Terms of the law move along the run, their difference C is flat; its drift stays below the tolerance."
 figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.9))
 for i in range(5):
     color = f"C{i}"
@@ -124,6 +129,62 @@ assert np.allclose(b * v, potential, rtol=0, atol=drift.tolerance.max())
 aligned_at_start, aligned_at_end = (b * v[0] > 0).sum(), (b * v[-1] > 0).sum()
 print(f"neurons whose outgoing weight has the sign of its feedback: {aligned_at_start} of 5, then {aligned_at_end}")
 assert aligned_at_end > aligned_at_start
+
+# %% [markdown]
+# ## Deeper down: direct feedback
+#
+# DFA sends the output's error straight to each hidden layer through its own $B_l$, so only the last hidden layer has
+# the law above. In a *linear* network the deeper ones have one too (statement `dfa-law`): with $E_l = B_l B_{l+1}^+$,
+#
+# $$ W_l W_l^\top - E_l W_{l+1} - W_{l+1}^\top E_l^\top = \text{constant}. $$
+#
+# With gating, as in leaky ReLU, there is none: the negative control.
+
+
+# %%
+def dfa_drift(activation):
+    """Return how far the quantities of the three hidden layers move along a run under DFA, and the verdict."""
+    rng = np.random.default_rng(SEED)
+    inputs = rng.standard_normal((12, 3))
+    deep = ft.initialise("gaussian", (3, 5, 4, 4, 2), activation, "dfa", seed=SEED)
+    E = ft.laws.effective_feedback(deep)
+    targets = ft.Problem(inputs, rng.standard_normal((12, 2)))
+    deep_run = ft.simulate(deep, targets, time=2.0, accuracy=1e-7)
+    each_layer = [deep_run.along(lambda state, k=k: ft.laws.dfa_law(state, E)[k])[0] for k in range(3)]
+    return [float(abs(Q - Q[0]).max()) for Q in each_layer], assess_dfa_law(deep_run).verdict
+
+
+(linear, verdict), (gated, refused) = dfa_drift("linear"), dfa_drift("leaky_relu:0.2")
+print("linear, moved in layers 1, 2 and 3:", *(f"{each:.0e}" for each in linear), f"({verdict})")
+print("leaky ReLU, moved in layers 1, 2 and 3:", *(f"{each:.0e}" for each in gated), f"({refused})")
+assert max(linear) < 1e-6
+assert verdict == "holds"
+assert min(gated[:2]) > 0.01
+assert refused == "not_applicable"
+
+# %% [markdown]
+# ## With weight decay
+#
+# Weight decay, $\dot W_l = -F_l - \lambda_l W_l$, breaks the law in general. If the rates match, $q\lambda_{l+1} =
+# 2\lambda_l$ with $q$ the degree of $\Psi$ (1 for FA), then $C_i(t) = C_i(0)\,e^{-2\lambda_l t}$ (statement
+# `matched-decay`): the network forgets how it was misaligned. Equal rates do not match, and miss the curve.
+
+
+# %%
+def decay_miss(rates):
+    """Return how far C is from its decaying curve along a run with these rates, and the verdict."""
+    decaying = ft.simulate(network, problem, time=4.0, accuracy=1e-7, weight_decay=rates)
+    now, _ = decaying.along(lambda state: ft.laws.neuron_law(state)[0])
+    expected = C[0] * np.exp(-2 * rates[0] * decaying.t)[:, None]
+    return abs(now - expected).max(), assess_matched_decay(decaying).verdict
+
+
+(miss, verdict), (unmatched, refused) = decay_miss((0.2, 0.4)), decay_miss((0.2, 0.2))
+print(f"rates 0.2 and 0.4: C is off its curve by {miss:.0e} ({verdict}); 0.2 and 0.2: by {unmatched:.0e} ({refused})")
+assert miss < 1e-5
+assert verdict == "holds"
+assert unmatched > 0.01
+assert refused == "not_applicable"
 
 # %% [markdown]
 # ## Where it fails
@@ -181,7 +242,7 @@ ratios = np.divide(moved[:-1], moved[1:])
 print("halving the step size divides the drift by", np.round(ratios, 2))
 assert (abs(ratios - 2) < 0.3).all()
 
-# %%
+# %% alt="The drift of C falls in proportion to the step size, along the dotted line."
 figure, ax = plt.subplots(figsize=(3.6, 2.7))
 ax.loglog(step_sizes, moved, "o-", label="largest drift of a C")
 ax.loglog(step_sizes, moved[-1] * np.divide(step_sizes, step_sizes[-1]), "k:", label="proportional to η")
@@ -193,3 +254,27 @@ ax.set_xlabel("step size η (time)")
 ax.set_ylabel("C(20) − C(0), weights squared")
 ax.legend()
 plt.show()
+
+# %% [markdown]
+# Steps need not move $C_i$: it is quadratic under FA, and the implicit midpoint rule keeps it at any step size
+# (statement `midpoint-exactness`). sign-FA's $\Psi_i = |v_i|_1$ is not quadratic, and drifts where a weight changes its
+# sign. Gradient descent, with the same step size of 1/2, is the other control.
+
+
+# %%
+def step_drift(rule, method):
+    """Return how far C moves in 20 steps of 1/2 of a linear network."""
+    start = ft.initialise("gaussian", (3, 5, 1), "linear", rule, seed=SEED)
+    steps = ft.simulate(start, problem, method=method, steps=20, step_size=0.5)
+    values, _ = steps.along(lambda state: ft.laws.neuron_law(state)[0])
+    assert steps.completed
+    return abs(values - values[0]).max(), assess_midpoint_exactness(steps).verdict
+
+
+found = {case: step_drift(*case) for case in (("fa", "midpoint"), ("sign-fa", "midpoint"), ("fa", "gd"))}
+for (rule, method), (moved_by, verdict) in found.items():
+    print(f"{rule}, {method}: C moves by {moved_by:.0e} ({verdict})")
+assert found["fa", "midpoint"][0] < 1e-12
+assert found["fa", "midpoint"][1] == "holds"
+assert found["sign-fa", "midpoint"][0] > 1e-3
+assert found["fa", "gd"][0] > 1e-3

@@ -71,7 +71,7 @@ assert hidden.cosine[0] < -0.9
 assert hidden.cosine[-1] > 0.5
 assert turned[-1].sum() > n / 2
 
-# %%
+# %% alt="The loss rises, then falls while the weights turn to the feedback; the cosine of F and G goes from -1 to 0.8."
 figure, axes = plt.subplots(1, 3, figsize=(9, 2.9))
 axes[0].plot(run.t, run.loss)
 axes[0].set_title(f"Loss\n(seed {SEED})")
@@ -95,7 +95,7 @@ plt.show()
 # The rate of the loss, taken by a forward derivative that knows nothing of gradients, equals the split at every
 # recorded time; and the loss is $L(0)\exp(-\int \text{rate})$ of the measured rate, within its quadrature error.
 
-# %%
+# %% alt="The share of the output layer peaks first; that of the hidden layer is negative, then small."
 splits = [dissipation(run.network_at(k), problem, run.slopes_at(k)) for k in range(len(run.t))]
 assert all(abs(each.rate - each.predicted_rate) <= 1e-12 * each.size for each in splits)
 output = np.array([each.layers[1].gradient for each in splits])
@@ -120,7 +120,7 @@ plt.show()
 # If all $C_i \le 0$ (an *aligned* start, two layers, one output), dominance holds for ever with the constant $c =
 # \min_i |C_i| / b_i^2$, known before the run (statement `descent`).
 
-# %%
+# %% alt="Dominance stays above its known constant from an aligned start; from the other it is negative at first."
 aligned = ft.initialise("aligned", (4, n, 1), "leaky_relu:0.2", "fa", seed=SEED)
 known = ft.bounds.descent(aligned, problem).constants["dominance"]
 fine = ft.simulate(aligned, problem, time=12.0)

@@ -91,7 +91,7 @@ assert run.completed
 assert max(abs(each).max() for each in drifts.values()) < 1e-5
 assert abs(wrong).max() > 0.1
 
-# %%
+# %% alt="The 13 laws change by less than 1e-9 along the run, the negative control by about 1."
 figure, ax = plt.subplots(figsize=(5, 2.8))
 for number, each in enumerate(drifts.values()):
     ax.semilogy(
@@ -132,7 +132,7 @@ assert counts["the same with ReLU"][0] == 3  # one for each neuron
 assert counts["ReLU with momentum"][0] == 0
 assert counts["the same, B of rank one"][0] > counts["linear FA, (3, 3, 2)"][0]
 
-# %%
+# %% alt="Bars: independent laws found for eight settings, 16 with a third layer, 0 with momentum."
 figure, ax = plt.subplots(figsize=(6, 2.8))
 names = list(counts)[::-1]
 ax.barh(names, [counts[name][1] for name in names], color="0.85", label="parameters (with momentum: and velocities)")

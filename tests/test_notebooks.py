@@ -60,6 +60,25 @@ def test_each_thing_wrong_is_named_and_fails_the_step(tmp_path):
     assert "the outputs kept in outputs.ipynb are of another run" in said
 
 
+PICTURE = """from IPython.display import Image, display
+display(Image(b"\\x89PNG\\r\\n\\x1a\\n" + bytes(16), format="png", width=1, height=1))
+assert True
+"""
+
+
+def test_a_picture_has_the_alternative_text_of_its_cell(tmp_path):
+    write(tmp_path, "picture", f'# %% [markdown]\n# Sums.\n\n# %% alt="A dot."\n{PICTURE}', kept=False)
+    assert run(tmp_path, "--write")[0] == 0
+    kept = nbformat.read(tmp_path / "picture.ipynb", as_version=4)
+    assert kept.cells[1].outputs[0].metadata["image/png"]["alt"] == "A dot."
+    (tmp_path / "picture.py").write_text((tmp_path / "picture.py").read_text().replace("A dot.", "A line."))
+    assert "picture.ipynb is not in step with it" in run(tmp_path)[1]
+    (tmp_path / "picture.py").write_text((tmp_path / "picture.py").read_text().replace(' alt="A line."', ""))
+    status, said = run(tmp_path, "--write")
+    assert status == 1
+    assert 'a cell draws without a text for its picture, # %% alt="..."' in said
+
+
 @pytest.mark.parametrize(
     ("code", "complaint"),
     [

@@ -140,7 +140,7 @@ def plot_accuracy_against_alignment(rows: Sequence[Row], ax: Axes) -> Axes:
     ax.set_title(f"Accuracy against alignment, {most} classes")
     ax.set_xlabel("cosine of F and G, mean over training")
     ax.set_ylabel("held-out accuracy")
-    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0))
     if known:
         legend_on_top(ax)
     return ax
@@ -172,7 +172,7 @@ def plot_widths(rows: Sequence[Row], activation: str, ax: Axes) -> Axes:
     if noisy_last:
         ax.set_xscale("log")
         _ticks_at(ax, sorted({row["width"] for row in noisy_last}))
-        ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        ax.yaxis.set_major_formatter(PercentFormatter(1.0))
         legend_on_top(ax)
     return ax
 
