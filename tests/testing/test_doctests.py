@@ -8,6 +8,7 @@ import pytest
 
 import fa_theory.testing
 
+pytestmark = pytest.mark.no_cover  # what they run is tested, and traced, elsewhere; shrinking is slow when traced
 MODULES = [
     "fa_theory.testing",
     *(m.name for m in pkgutil.iter_modules(fa_theory.testing.__path__, "fa_theory.testing.")),
