@@ -19,6 +19,7 @@ from fa_theory.ledger import proof_evidence
 from fa_theory.statements import STATEMENTS
 
 ROOT = Path(__file__).resolve().parent.parent
+PAGES = ROOT / ".docs" / "pages"
 
 SOURCES = (
     "*paper*: claimed by Robertson and Koyejo (ICML 2024), with this project's constants and assumptions; *own*: this "
@@ -33,6 +34,7 @@ API = {
     "fa_theory.dynamics": "Runs: flow, gradient descent and other integrators",
     "fa_theory.laws": "Conserved quantities",
     "fa_theory.bounds": "Bounds",
+    "fa_theory.rigour": "Bounds to the last digit",
     "fa_theory.verification": "Verdicts",
     "fa_theory.statements": "Statements by name",
     "fa_theory.falsification": "Search for counterexamples",
@@ -65,8 +67,10 @@ def on_files(files, config):
     pages = {
         "index.md": (ROOT / "README.md").read_text(encoding="utf-8").replace(".docs/pages/", ""),
         "statements.md": _statements(),
-        "limits.md": _section("Limits"),
     }
+    for written in list(files.documentation_pages()):  # their links must serve readers of the repository too
+        pages[written.src_uri] = (PAGES / written.src_uri).read_text(encoding="utf-8").replace("](../../", "](")
+        files.remove(written)
     for module, title in API.items():
         pages[f"api/{module}.md"] = _reference(module, title)
     for path in filter(_is, MEASURED):
@@ -113,15 +117,6 @@ def _is(path):
 
 def _flat(path):
     return path.replace("/", "-")
-
-
-def _section(heading):
-    found = re.search(
-        rf"^## {heading}\n(.*?)(?=^## |\Z)", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-    )
-    if found is None:
-        raise PluginError(f"README.md has no section {heading}")
-    return f"# {heading}\n{found[1]}"
 
 
 def _reference(module, title):
@@ -190,7 +185,7 @@ def _with_links(text, page):
 
     def pointed(match):
         label, target = match[1], match[2]
-        if re.match(r"https?:|#", target):
+        if re.match(r"https?:|#", target) or (PAGES / target).is_file():
             return match[0]
         known = next((pages[path] for path in pages if path == target or path.endswith("/" + target)), None)
         return f"[{label}]({known})" if known else label

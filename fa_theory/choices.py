@@ -11,10 +11,23 @@ def not_among(name: str, given: object, allowed: Iterable[str]) -> ValueError:
 
     Examples
     --------
+    >>> from fa_theory.choices import not_among
     >>> print(not_among("loss", "sqared", ("squared", "logistic")))
     loss must be one of squared, logistic, got 'sqared'; did you mean 'squared'?
     """
     words = list(allowed)
-    close = get_close_matches(str(given), words, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return ValueError(f"{name} must be one of {', '.join(words)}, got {given!r}{hint}")
+    return ValueError(f"{name} must be one of {', '.join(words)}, got {given!r}{likeliest(given, words)}")
+
+
+def likeliest(given: object, words: Iterable[str]) -> str:
+    """Return the end of such a sentence, which asks for the word that is most like what was given, if one is.
+
+    Examples
+    --------
+    >>> likeliest("Yield", ["depth", "yield"])
+    "; did you mean 'yield'?"
+    >>> likeliest("area", ["depth", "yield"])
+    ''
+    """
+    close = get_close_matches(str(given), list(words), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -33,6 +33,7 @@ def proof_evidence(statement_id: str) -> str | None:
 
     Examples
     --------
+    >>> from fa_theory.ledger import proof_evidence
     >>> proof_evidence("matrix-law")
     'proved'
     """

@@ -288,6 +288,7 @@ def cite(statement_id: str) -> str:
 
     Examples
     --------
+    >>> from fa_theory import cite
     >>> print(cite("matrix-law"))
     matrix-law (Matrix conservation law): this project's own statement, not from the paper.
     """

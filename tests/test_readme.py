@@ -11,11 +11,13 @@ import pytest
 from fa_theory.cli import main
 from fa_theory.statements import STATEMENTS
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [README, *(page.read_text(encoding="utf-8") for page in sorted((ROOT / ".docs/pages").glob("*.md")))]
 
 
 def test_the_python_example_runs(capsys):
-    code, *_ = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (code,) = re.findall(r"```python\n([^`]*?import fa_theory as ft\n\n.*?)```", README, re.DOTALL)
     exec(code, {})
     printed = capsys.readouterr().out
     assert "verdict='holds'" in printed
@@ -61,7 +63,31 @@ def test_the_table_lists_every_statement_with_its_source():
     assert rows == {each.id: each.source for each in STATEMENTS.values()}
 
 
-COMMANDS = [line.split("#")[0].split() for line in README.splitlines() if line.startswith("    fa-theory ")]
+def test_the_table_of_the_tour_gives_bounds_and_a_page_in_one_file(tmp_path, monkeypatch):
+    (code,) = re.findall(r"```python\n([^`]*savetxt[^`]*)```", README)
+    *_, verify = re.findall(r"^    fa-theory (verify --data my.csv .*--report report)$", README, re.MULTILINE)
+    monkeypatch.chdir(tmp_path)
+    exec(code, {})
+    with pytest.raises(SystemExit) as stop:
+        main([*verify.split(), "--points", "21", "--time", "2"])
+    assert stop.value.code == 0
+    page = Path("report/index.html").read_text(encoding="utf-8")
+    assert "exponential-decay" in page
+    assert re.findall(r"<img[^>]*src=\"(?!data:)", page) == []
+    assert page.count("data:image/svg+xml") >= 4
+
+
+def test_links_lead_somewhere():
+    for folder, pages in ((ROOT, [ROOT / "README.md"]), (ROOT / ".docs/pages", (ROOT / ".docs/pages").glob("*.md"))):
+        for page in pages:
+            text = re.sub(r"```.*?```|^ {4}.*?$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+            targets = re.findall(r"\]\((?!https?:|#)([^)#\s]+)\)", text)
+            assert [each for each in targets if not (folder / each).exists()] == []
+
+
+COMMANDS = [
+    line.split("#")[0].split() for page in PAGES for line in page.splitlines() if line.startswith("    fa-theory ")
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=shlex.join)

@@ -59,6 +59,14 @@ def all_bounds(
     ------
     ValueError
         If an argument is not a positive finite number.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 0], [0, 2]]], "linear", [[[1, 0], [0, 1]]])
+    >>> found = ft.bounds.all_bounds(network, ft.Problem([[1, 0], [0, 1]], [[1, 0], [0, 1]]))
+    >>> len(found), [bound.id for bound in found if bound.applicable]  # the others need one output
+    (15, ['multi-output-decay', 'multi-output-decay-projection'])
     """
     options: dict[Callable[..., Bound], dict[str, float | None]] = {
         gd_decay: {"step_size": step_size},
@@ -82,6 +90,16 @@ def sharpest_first(bounds: Iterable[Bound], time: float, method: str = "flow") -
         The end of the run, >= 0.
     method : {"flow", "gd"}
         The method of the run.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> problem = ft.Problem([[1, 0], [0, 1]], [1, 1])
+    >>> calculators = (ft.bounds.descent, ft.bounds.exponential_decay, ft.bounds.multi_output_decay)
+    >>> found = [calculate(network, problem) for calculate in calculators]
+    >>> [bound.id for bound in ft.bounds.sharpest_first(found, time=1.0)]
+    ['multi-output-decay', 'exponential-decay', 'descent']
     """
 
     def place(bound: Bound) -> tuple[bool, bool, float]:
@@ -92,7 +110,17 @@ def sharpest_first(bounds: Iterable[Bound], time: float, method: str = "flow") -
 
 
 def sharpest(bounds: Iterable[Bound], time: float, method: str = "flow") -> tuple[str, ...]:
-    """Return the id of the smallest bound at that time for each quantity (loss, excess loss) of such a run."""
+    """Return the id of the smallest bound at that time for each quantity (loss, excess loss) of such a run.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> problem = ft.Problem([[1, 0], [0, 1]], [1, 1])
+    >>> found = [calculate(network, problem) for calculate in (ft.bounds.exponential_decay, ft.bounds.gd_decay)]
+    >>> ft.bounds.sharpest(found, time=1.0), ft.bounds.sharpest(found, time=1.0, method="gd")
+    (('exponential-decay',), ('gd-decay',))
+    """
     first: dict[str, str] = {}
     for bound in sharpest_first(bounds, time, method):
         if bound.applicable and bound.method == method:

@@ -27,6 +27,15 @@ class Assumption:
         None when the margin is within rounding of the boundary, so that this precision cannot tell.
     detail : str
         What was found.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> problem = ft.Problem([[1, 0], [0, 1]], [1, 1])
+    >>> first = ft.bounds.descent(network, problem).assumptions[0]
+    >>> first.name, first.holds, first.detail
+    ('two layers', True, 'depth 2')
     """
 
     name: str
@@ -63,6 +72,17 @@ class Bound:
         The largest step size that the statement certifies, for a bound on gradient descent.
     epsilon, time : float or None
         For a hitting time: the loss is at most `epsilon` at some time no later than `time`.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> problem = ft.Problem([[1, 0], [0, 1]], [1, 1])
+    >>> bound = ft.bounds.exponential_decay(ft.initialise("aligned", (2, 3, 1)), problem)
+    >>> bound.applicable, bound.quantity, bound([0.0, 1.0]).shape
+    (True, 'loss', (2,))
+    >>> bound = ft.bounds.exponential_decay(ft.initialise("aligned", (2, 3, 3, 1)), problem)
+    >>> [assumption.name for assumption in bound.failed]
+    ['two layers']
     """
 
     id: str

@@ -35,6 +35,16 @@ def descent(network: Network, problem: Problem) -> Bound:
     -----
     Statement descent (alignment dominance: paper; form and constants: own). For
     linear networks sum_i C_i <= 0 is enough, as all g_i agree.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "relu", [[[1], [1]]])
+    >>> bound = ft.bounds.descent(network, ft.Problem([[1, 0], [0, 1]], [1, 1]))
+    >>> bound([0, 7]).tolist()  # the loss never exceeds L(0) = 1/4
+    [0.25, 0.25]
+    >>> round(bound.constants["dominance"], 9)  # the least -C_i / B_i^2 = B_i v_i - 1/2 |w_i|^2: 1 - 1/2
+    0.5
     """
     alignment = assume.initial_alignment(network)
     judged = [

@@ -34,6 +34,14 @@ def exponential_decay(network: Network, problem: Problem) -> Bound:
     -----
     Statement exponential-decay (exponential decay under alignment dominance: paper; constants and
     assumptions: own).
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> bound = ft.bounds.exponential_decay(network, ft.Problem([[1, 0], [0, 1]], [1, 1]))
+    >>> bound.applicable, round(bound.rate, 9)  # 2 s lambda with s = 3/2 + 1/2 and X X^T / N = I / 2
+    (True, 2.0)
     """
     inputs = network.first_layer_inputs(problem.X)
     data = spectrum(inputs)

@@ -73,6 +73,14 @@ def exponential_decay_growth(network: Network, problem: Problem) -> Bound:
     Notes
     -----
     Statement exponential-decay-growth (own).
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> bound = ft.bounds.exponential_decay_growth(network, ft.Problem([[1, 0], [0, 1]], [1, 1]))
+    >>> round(bound.constants["rate_at_start"], 3), round(bound.constants["rate_at_end"], 3)  # exponential-decay: 2
+    (2.033, 2.287)
     """
     inputs = network.first_layer_inputs(problem.X)
     data = spectrum(inputs)

@@ -170,6 +170,15 @@ def exponential_decay_path(network: Network, problem: Problem) -> Bound:
     -----
     Statement exponential-decay-path (own). As -dL/dt >= R L and -dL/dt >= rho_i |g_i|^2, it is also at least
     sqrt(rho_i R L) |g_i|: a weight cannot move fast without the loss falling fast, whatever lambda_max is.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "leaky_relu:0.5", [[[1], [1]]])
+    >>> problem = ft.Problem([[1, 0], [0, 1]], [1, 1])
+    >>> calculators = (ft.bounds.exponential_decay, ft.bounds.exponential_decay_path)
+    >>> [round(float(bound([2.0])[0]), 3) for bound in (calculate(network, problem) for calculate in calculators)]
+    [0.092, 0.011]
     """
     inputs = network.first_layer_inputs(problem.X)
     data = spectrum(inputs)

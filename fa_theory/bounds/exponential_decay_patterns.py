@@ -96,6 +96,14 @@ def exponential_decay_patterns(network: Network, problem: Problem) -> Bound:
     -----
     Statement exponential-decay-patterns (own). Bootstrap: as long as L <= E_0 exp(-rate t) has held, the weights have
     moved by |b_i| D (1 - exp(-rate t / 2)), strictly less than |b_i| D, and so it holds for a little longer.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> bound = ft.bounds.exponential_decay_patterns(network, ft.Problem([[1, 0], [0, 1]], [1, 1]))
+    >>> round(bound.rate, 3)  # that of exponential-decay is 2
+    2.325
     """
     inputs = network.first_layer_inputs(problem.X)
     data = spectrum(inputs)

@@ -116,6 +116,18 @@ def gd_decay(network: Network, problem: Problem, step_size: float | None = None)
     C(k+1) = C(0) + 1/2 eta^2 |b|^2 sum_{i <= k} |g_i|^2 (statement bregman-drift). Induction on -C(k) >= theta c: the
     descent of the steps before k bounds their share of the sum by 2 (L_0 - L_k) / (eta (2 - mu) theta c), and
     |g_k|^2 <= 2 lambda+ L_k with eta lambda+ c <= mu and mu (2 - mu) theta <= 1 bounds the share of step k itself.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> problem = ft.Problem([[1, 0], [0, 1]], [1, 1])
+    >>> bound = ft.bounds.gd_decay(network, problem, step_size=0.1)
+    >>> bound.applicable, round(bound.step_size, 2)  # 0.1 is certified, and so is any step up to this one
+    (True, 0.14)
+    >>> run = ft.simulate(network, problem, method="gd", step_size=0.1, steps=20)
+    >>> bool((run.loss <= bound(run.t) + run.error).all())
+    True
     """
     check_step_size(step_size)
     data = spectrum(network.first_layer_inputs(problem.X))

@@ -118,6 +118,14 @@ def gd_decay_growth(network: Network, problem: Problem, step_size: float | None 
     -----
     Statement gd-decay-growth (own). b.v_k = a_k + 1/2 |w_k|^2 with a_{k+1} = a_k - 1/2 eta^2 |b|^2 |g_k|^2, and one
     step takes p to p - eta A g with A = (a_{k+1} + 1/2 |w_{k+1}|^2) I + K + w w^T, as in gd-decay.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> bound = ft.bounds.gd_decay_growth(network, ft.Problem([[1, 0], [0, 1]], [1, 1]))
+    >>> bound.applicable, round(bound.step_size, 2)  # gd-decay certifies 0.14
+    (True, 0.54)
     """
     check_step_size(step_size)
     data = spectrum(network.first_layer_inputs(problem.X))

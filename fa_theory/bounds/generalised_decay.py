@@ -132,6 +132,13 @@ def generalised_decay(
     The form of statement separable-decay for any g (generalised decay: paper; this form: own). The inversion is by
     bisection, and returns the side on which the bound holds; below 1e-300 it goes no further, though the loss may
     reach zero in finite time when 1/g is integrable there. Quadrature errors are estimates, not enclosures.
+
+    Examples
+    --------
+    >>> from fa_theory.bounds import generalised_decay
+    >>> bound = generalised_decay(lambda loss: loss**2, 1.0, primitive=lambda loss: 1 / loss)
+    >>> bound([1.0, 3.0]).round(9).tolist()  # dL/dt <= -L^2 gives 1 / (1 + t)
+    [0.5, 0.25]
     """
     if not callable(rate):
         raise TypeError(f"rate must be a function of one loss, got {rate!r}")

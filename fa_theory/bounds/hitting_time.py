@@ -149,7 +149,17 @@ def log_expm1(x: float) -> float:
 
 
 def check_epsilon(epsilon: float | None) -> None:
-    """Raise ValueError unless epsilon is a positive finite number, or None for the default."""
+    """Raise ValueError unless epsilon is a positive finite number, or None for the default.
+
+    Examples
+    --------
+    >>> from fa_theory.bounds import check_epsilon
+    >>> check_epsilon(0.1)
+    >>> check_epsilon(-1.0)
+    Traceback (most recent call last):
+        ...
+    ValueError: epsilon must be a positive finite number, got -1.0
+    """
     if epsilon is not None and not 0 < epsilon < float("inf"):
         raise ValueError(f"epsilon must be a positive finite number, got {epsilon}")
 
@@ -190,6 +200,16 @@ def hitting_time(network: Network, problem: Problem, epsilon: float | None = Non
     -----
     Statement hitting-time (own). dL/dtau <= -Q S with dtau/dt = S = (1/N) sum_j |e_j|, and
     (1 - exp(-N L)) / N <= S <= 1 - exp(-L).
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[-1, 1]]], "linear", [[[1], [1]]])  # not aligned: C_1 = 3/2
+    >>> problem = ft.Problem([[1, 0], [0, 1]], [1, -1], "logistic")
+    >>> bound = ft.bounds.hitting_time(network, problem, epsilon=0.1)
+    >>> run = ft.simulate(network, problem, time=bound.time, points=2)
+    >>> bound.applicable, bool(run.loss[-1] <= 0.1 < run.loss[0])
+    (True, True)
     """
     check_epsilon(epsilon)
     margin = margin_of_labels(network, problem)

@@ -47,6 +47,15 @@ def hitting_time_two_sided(network: Network, problem: Problem, epsilon: float | 
     Notes
     -----
     Statement hitting-time-two-sided (own).
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> problem = ft.Problem([[1, 0], [0, 1]], [1, -1], "logistic")
+    >>> plain = ft.bounds.hitting_time(network, problem, epsilon=0.1)
+    >>> ft.bounds.hitting_time_two_sided(network, problem, epsilon=0.1).time < plain.time
+    True
     """
     plain = replace(hitting_time(network, problem, epsilon), id="hitting-time-two-sided")
     if not plain.applicable or plain.time is None or plain.epsilon is None:

@@ -41,6 +41,16 @@ def linear_decay_growth(network: Network, problem: Problem) -> Bound:
     Notes
     -----
     Statement linear-decay-growth (own). Never worse than exponential-decay: a >= s and K >= 0.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> bound = ft.bounds.linear_decay_growth(network, ft.Problem([[1, 0], [0, 1]], [1, 1]))
+    >>> round(bound.constants["a"], 9)  # b.v - 1/2 |w|^2 with w = (1, 1) / sqrt(2)
+    2.5
+    >>> round(bound.constants["rate_at_start"], 3), round(bound.constants["rate_at_end"], 3)  # exponential-decay: 2
+    (2.5, 2.791)
     """
     data = spectrum(network.first_layer_inputs(problem.X))
     judged = [

@@ -57,6 +57,14 @@ def multi_output_decay(network: Network, problem: Problem) -> Bound:
     -----
     Statement multi-output-decay (own). For m = 1 it is at least as sharp as exponential-decay:
     a0 = B.v - 1/2 |U^T W_1|^2 >= s.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 0], [0, 2]]], "linear", [[[1, 0], [0, 1]]])
+    >>> bound = ft.bounds.multi_output_decay(network, ft.Problem([[1, 0], [0, 1]], [[1, 0], [0, 1]]))
+    >>> bound.applicable, round(bound.rate, 9)  # 2 a0 lambda with C = I - 2 I - 2 I, a0 = 3/2 and lambda = 1/2
+    (True, 1.5)
     """
     data = spectrum(network.first_layer_inputs(problem.X))
     eps = machine_epsilon(problem.X)

@@ -35,6 +35,14 @@ def multi_output_decay_projection(network: Network, problem: Problem) -> Bound:
     Notes
     -----
     Statement multi-output-decay-projection (own).
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1], [2], [3]], [[2, 0, 0]]], "linear", [[[1], [0], [0]]])
+    >>> bound = ft.bounds.multi_output_decay_projection(network, ft.Problem([[1]], [1]))
+    >>> round(bound.rate, 9)  # 2 (a0 + K): a0 = 2 - 1/2, and feedback cannot reach K = 2^2 + 3^2
+    29.0
     """
     data = spectrum(network.first_layer_inputs(problem.X))
     eps = assume.working_epsilon(problem.X)

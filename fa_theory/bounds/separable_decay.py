@@ -116,6 +116,15 @@ def separable_decay(network: Network, problem: Problem) -> Bound:
     -----
     Statement separable-decay (generalised decay on separable data: paper; constants and assumptions: own).
     For linear networks s > 0 is enough in place of all C_i <= 0, as all g_i agree.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> problem = ft.Problem([[1, 0], [0, 1]], [1, -1], "exponential")
+    >>> bound = ft.bounds.separable_decay(network, problem)
+    >>> round(bound.constants["rho"], 9)  # gamma^2 s with gamma = 1 / sqrt(2) and s = 2
+    1.0
     """
     inputs = network.first_layer_inputs(problem.X)
     margin = margin_of_labels(network, problem)

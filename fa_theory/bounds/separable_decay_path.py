@@ -150,6 +150,15 @@ def separable_decay_path(network: Network, problem: Problem) -> Bound:
     -----
     Statement separable-decay-path (own). The input's margin, a^2 gamma^2 s in separable-decay, is that of the worst
     gates; gamma here is a margin with the gates of the start, and of the outgoing weights' share too.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1], [-1]], [[2, 2]]], "leaky_relu:0.5", [[[1], [1]]])
+    >>> problem = ft.Problem([[1], [-1]], [1, 1], "exponential")  # no u has u.x > 0 for both samples
+    >>> bound = ft.bounds.separable_decay_path(network, problem)
+    >>> ft.bounds.separable_decay(network, problem).applicable, bound.applicable, bool(bound([1])[0] < bound([0])[0])
+    (False, True, True)
     """
     alignment = assume.initial_alignment(network)
     labels = to_numpy(problem.Y).astype(float)
@@ -178,7 +187,7 @@ def separable_decay_path(network: Network, problem: Problem) -> Bound:
         judged.append(_separating(path))
         if judged[-1].holds and start > 0:
             curve, rates = path.curve(start, 256 * eps)
-            constants |= {"gamma": judged[-1].margin, "rate_at_start": rates[0]}
+            constants |= {"gamma": float(judged[-1].margin), "rate_at_start": float(rates[0])}
     plain = separable_decay_two_sided(network, problem)
     both = curve if not plain.applicable else lambda times: np.minimum(curve(times), plain.curve(times))
     return Bound(

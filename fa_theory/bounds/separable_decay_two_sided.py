@@ -123,6 +123,15 @@ def separable_decay_two_sided(network: Network, problem: Problem) -> Bound:
     Statement separable-decay-two-sided (own). tau(T) is not known, so the worst is taken: a loss above the first would
     contradict dL/dtau <= -Q S; and as the loss has fallen to L(T) it was larger before, so that tau cannot have taken
     longer than T to be reached. Q is replaced by a lower bound, constant over cells of tau.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> problem = ft.Problem([[1, 0], [0, 1]], [1, -1], "exponential")
+    >>> calculators = (ft.bounds.separable_decay, ft.bounds.separable_decay_two_sided)
+    >>> [round(float(bound([2.0])[0]), 2) for bound in (calculate(network, problem) for calculate in calculators)]
+    [0.37, 0.28]
     """
     plain = separable_decay(network, problem)
     alignment = assume.initial_alignment(network)

@@ -41,7 +41,7 @@ from fa_theory.verification import (
 )
 from fa_theory.view import table
 
-FINE, REFUTED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+FINE, REFUTED, REFUSED, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -287,12 +287,27 @@ _UsageError: Any = typer.BadParameter.__base__
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; exit status 0 fine, 1 something refuted, 2 input refused, 130 interrupted."""
+    """Run the command line; exit status 0 fine, 1 something refuted, 2 input refused, 130 interrupted, 141 unread.
+
+    Examples
+    --------
+    >>> from fa_theory.cli import main
+    >>> try:  # doctest: +NORMALIZE_WHITESPACE
+    ...     main(["discover", "--rule", "fa", "--shape", "1,1,1", "--format", "csv"])
+    ... except SystemExit as end:
+    ...     print("status", end.code)
+    law,"formula in Python, indices from 0"
+    neuron-law (neuron 1),"0.5 * (W1[0] @ W1[0]) - B2[0] @ W2[:, 0]"
+    status 0
+    """
     try:
         status = app(args=arguments, prog_name="fa-theory", standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
         print("interrupted: nothing was finished, nothing was written", file=sys.stderr)
         status = INTERRUPTED
+    except SystemExit as stop:
+        # what reads the output went away, as head does; left alone, that would look like a refutation
+        status = UNREAD if isinstance(stop.__context__, BrokenPipeError) else stop.code
     except _UsageError as error:
         if error.format_message():  # empty where only the help was asked for
             print(f"fa-theory: {error.format_message()}", file=sys.stderr)

@@ -52,6 +52,14 @@ def load_cifar100(
         expected and what was found.
     FileNotFoundError
         If a file is not there; the message says what is.
+
+    Examples
+    --------
+    >>> from fa_theory.data import load_cifar100
+    >>> load_cifar100("no-such-folder", "test", classes=10, per_class=50)  # with the path of yours: 500 images
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: no-such-folder: expected the file meta of cifar-100-python, there is no such folder
     """
     source = needs_path("cifar100", path, f"{_FOLDER}.tar.gz, or the folder extracted from it")
     check_selection(100, "cifar100", split, classes, per_class)

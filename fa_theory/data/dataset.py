@@ -8,7 +8,7 @@ from typing import SupportsIndex
 import numpy as np
 import numpy.typing as npt
 
-from fa_theory.choices import not_among
+from fa_theory.choices import likeliest, not_among
 from fa_theory.data.table import Column, Table, parse_number
 
 _Floats = npt.NDArray[np.float64]
@@ -42,6 +42,13 @@ class Dataset:
         Every step between the table and the arrays, in order, with the numbers it used.
     name : str
         The name of the table.
+
+    Examples
+    --------
+    >>> from fa_theory.data import load_iris, make_dataset
+    >>> dataset = make_dataset(load_iris(), "petal_width", "squared", standardize=True)
+    >>> dataset.X.shape, dataset.Y.shape, bool(abs(dataset.X.mean(axis=0)).max() < 1e-12)
+    ((150, 3), (150, 1), True)
     """
 
     X: _Floats
@@ -96,6 +103,16 @@ def make_dataset(
         cannot be standardised because it is constant or too large.
     TypeError
         If an entry of `rows` is not an integer.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.data import load_iris, make_dataset
+    >>> dataset = make_dataset(load_iris(), "species=setosa", "logistic", rows=range(0, 150, 10))
+    >>> dataset.X.shape, dataset.targets, int(dataset.Y.sum())  # 5 flowers of the one kind, 10 of the others
+    ((15, 4), ('species=setosa',), -5)
+    >>> ft.Problem(dataset.X, dataset.Y, "logistic").n_samples
+    15
     """
     if loss not in _LOSSES:
         raise _error(table, str(not_among("loss", loss, _LOSSES)))
@@ -125,7 +142,8 @@ def _split_target(table: Table, target: str | None) -> tuple[str, str | None]:
     splits = [(target[:i], target[i + 1 :].strip()) for i, mark in enumerate(target) if mark == "="]
     found = [(column.strip(), value) for column, value in splits if column.strip() in table.columns]
     if not found:
-        raise _error(table, f"there is no target column {target!r}; {columns}")
+        own = "; --data FILE reads a table of your own" if table.embedded else ""
+        raise _error(table, f"there is no target column {target!r}; {columns}{own}{likeliest(target, table.columns)}")
     for column, value in found:
         for candidate in np.unique(table.values[column]):
             if _same(candidate, value):
@@ -184,10 +202,13 @@ def _features(table: Table, target: str, transforms: list[str]) -> tuple[str, ..
         else:
             entries = zip(table.lines, table.values[column], strict=True)
             line, entry = next((line, str(e)) for line, e in entries if parse_number(str(e)) is None)
+            number = entry.replace(",", ".", 1)
+            remedy = "remove the column or encode it as numbers"
+            if parse_number(number) is not None:
+                remedy = f"write decimals with a point, {number}"
             raise _error(
                 table,
-                f"feature column {column!r} is text (row {line}: {entry!r}), and features must be numbers: "
-                "remove the column or encode it as numbers",
+                f"feature column {column!r} is text (row {line}: {entry!r}), and features must be numbers: {remedy}",
             )
     if not features:
         raise _error(table, f"no feature column is left beside the target {target!r}")
@@ -260,10 +281,12 @@ def _signs(
     if len(values) == 1:
         raise _error(table, f"target column {column!r} is constant ({_text(values[0])}); {loss} loss needs two values")
     if len(values) > 2:
+        quantity = table.is_numeric(column) and len(values) > _SHOWN_VALUES
         raise _error(
             table,
             f"target column {column!r} has {len(values)} values ({_listed(entries)}); {loss} loss needs two: "
-            f"choose one against the rest by --target {column}={_text(values[0])} (or another value)",
+            f"{'for a quantity take --loss squared, or ' * quantity}choose one against the rest by "
+            f"--target {column}={_text(values[0])} (or another value)",
         )
     low, high = (_text(value) for value in values)
     transforms.append(f"labels of {column}: {low} -> -1, {high} -> +1")

@@ -39,6 +39,15 @@ class ImageSet:
         The data set and the split.
     transforms : tuple of str
         What was left out on the way from the files, in order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fa_theory.data import ImageSet
+    >>> pixels, labels = np.zeros((2, 4), dtype=np.uint8), np.array([0, 1])
+    >>> images = ImageSet(pixels, labels, ("cat", "dog"), (2, 2), 255, "two black squares")
+    >>> images.pixels.shape, images.classes[images.labels[1]], len(images.fingerprint)
+    ((2, 4), 'dog', 64)
     """
 
     pixels: Pixels
@@ -139,6 +148,13 @@ def load_digits(
         If an argument is out of range, or a path is given.
     ModuleNotFoundError
         If scikit-learn is not installed; it says how to install it.
+
+    Examples
+    --------
+    >>> from fa_theory.data import load_digits
+    >>> digits = load_digits(classes=3, per_class=10)
+    >>> digits.pixels.shape, digits.classes, digits.shape
+    ((30, 64), ('0', '1', '2'), (8, 8))
     """
     if path is not None:
         raise ValueError(f"digits come with scikit-learn and have no path, got {path}; choose the data set by its name")

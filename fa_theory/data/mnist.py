@@ -50,6 +50,18 @@ def load_mnist(
         expected and what was found.
     FileNotFoundError
         If a file is not there; the message says what is.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from fa_theory.data import load_mnist
+    >>> with TemporaryDirectory() as folder:  # two black images, a 0 and a 1, as MNIST has them
+    ...     images = bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, 28]) + bytes(2 * 28 * 28)
+    ...     _ = Path(folder, "train-images-idx3-ubyte").write_bytes(images)
+    ...     _ = Path(folder, "train-labels-idx1-ubyte").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 2, 0, 1]))
+    ...     load_mnist(folder, classes=2).pixels.shape
+    (2, 784)
     """
     folder = needs_path("mnist", path, "the folder with its idx files")
     check_selection(10, "mnist", split, classes, per_class)

@@ -36,6 +36,13 @@ def draw_table(size: str, loss: str, seed: int) -> Table:
     ------
     ValueError
         If `size` is not two positive whole numbers, or they are too large.
+
+    Examples
+    --------
+    >>> from fa_theory.data import draw_table
+    >>> table = draw_table("50x3", "logistic", seed=0)
+    >>> len(table), table.columns, sorted(set(table.values["y"].tolist()))
+    (50, ('x1', 'x2', 'x3', 'y'), [-1.0, 1.0])
     """
     match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", size)
     if match is None:

@@ -38,6 +38,13 @@ class Table:
         The 1-based line of the file on which each row starts.
     embedded : bool
         Whether this is the data set shipped with the package, which has default targets.
+
+    Examples
+    --------
+    >>> from fa_theory.data import load_iris
+    >>> table = load_iris()
+    >>> len(table), table.is_numeric("petal_width"), table.is_numeric("species")
+    (150, True, False)
     """
 
     name: str
@@ -63,13 +70,22 @@ def load_iris() -> Table:
     Table
         Columns sepal_length, sepal_width, petal_length, petal_width, species (setosa, versicolor, virginica;
         50 rows of each, in this order).
+
+    Examples
+    --------
+    >>> from fa_theory.data import load_iris
+    >>> iris = load_iris()
+    >>> iris.columns
+    ('sepal_length', 'sepal_width', 'petal_length', 'petal_width', 'species')
+    >>> round(float(iris.values["petal_width"].mean()), 2)  # centimetres
+    1.2
     """
     content = files("fa_theory.data").joinpath("iris.csv").read_bytes()
     return _parse(content, "iris", embedded=True)
 
 
 def read_csv(path: str | PathLike[str]) -> Table:
-    """Read a CSV file whose first row names the columns.
+    r"""Read a CSV file whose first row names the columns.
 
     The text is UTF-8 (with or without byte order mark), with any line ends; the delimiter is the one of
     comma, semicolon and tab that splits the header into most columns. Cells may be quoted; surrounding spaces
@@ -93,6 +109,18 @@ def read_csv(path: str | PathLike[str]) -> Table:
         In one line that names file, row and column, if the file is not UTF-8 text, is empty, has no data
         rows, has no header, has column names that are empty or appear twice, has rows longer or shorter than
         the header, or has entries that are missing or infinite.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from fa_theory.data import read_csv
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder, "measured.csv")
+    ...     _ = file.write_text("height,species\n1.5,oak\n2,elm\n")
+    ...     table = read_csv(file)
+    >>> table.values["height"].tolist(), table.values["species"].tolist()
+    ([1.5, 2.0], ['oak', 'elm'])
     """
     name = fspath(path)
     with open(name, "rb") as file:
@@ -134,7 +162,9 @@ def _decode(content: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         row = content.count(b"\n", 0, error.start) + 1
         byte = error.object[error.start]
-        raise _error(name, f"row {row} contains byte 0x{byte:02x}: this is not UTF-8 text") from None
+        raise _error(
+            name, f"row {row} contains byte 0x{byte:02x}: this is not UTF-8 text; save the file as UTF-8"
+        ) from None
 
 
 def _delimiter(text: str) -> str:
@@ -183,7 +213,12 @@ def _check_header(header: list[str], line: int, name: str) -> None:
             )
         first[column] = position
     if all(parse_number(column) is not None for column in header):
-        raise _error(name, f"row {line} must name the columns, but holds only numbers, the first {header[0]!r}")
+        names = ",".join([f"x{k}" for k in range(1, min(len(header), 3))] + ["..."] * (len(header) > 3) + ["y"])
+        raise _error(
+            name,
+            f"row {line} must name the columns, but holds only numbers, the first {header[0]!r}; "
+            f"write a first row such as {names}",
+        )
 
 
 def _check_cell(cell: str, place: str, name: str) -> None:

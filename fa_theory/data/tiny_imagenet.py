@@ -26,7 +26,7 @@ def load_tiny_imagenet(
     classes: int | None = None,
     per_class: int | None = None,
 ) -> ImageSet:
-    """Read Tiny-ImageNet from its folder.
+    r"""Read Tiny-ImageNet from its folder.
 
     Only the images that are kept are opened. The labels of its own ``test`` folder are not public, so the test split is
     its ``val``. Grey images become colour images of three equal channels.
@@ -55,6 +55,21 @@ def load_tiny_imagenet(
         If a file is not there; the message says what is.
     ModuleNotFoundError
         If Pillow is not installed; it says how to install it.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from PIL import Image
+    >>> from fa_theory.data import load_tiny_imagenet
+    >>> with TemporaryDirectory() as folder:  # one black image of each of two classes
+    ...     for name in ("n01443537", "n01629819"):
+    ...         images = Path(folder, "train", name, "images")
+    ...         images.mkdir(parents=True)
+    ...         Image.new("RGB", (64, 64)).save(images / f"{name}_0.JPEG")
+    ...     _ = Path(folder, "wnids.txt").write_text("n01443537\nn01629819\n")
+    ...     load_tiny_imagenet(folder).pixels.shape
+    (2, 12288)
     """
     source = needs_path("tiny-imagenet", path, f"the folder {_FOLDER}")
     folder = source / _FOLDER if (source / _FOLDER).is_dir() else source

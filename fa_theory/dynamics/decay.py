@@ -21,6 +21,12 @@ def decay_rates(weight_decay: WeightDecay, depth: int) -> tuple[float, ...]:
     ------
     ValueError
         If a rate is not a finite number >= 0, or there is not one for each layer.
+
+    Examples
+    --------
+    >>> from fa_theory.dynamics import decay_rates
+    >>> decay_rates(0.1, 3), decay_rates([0.1, 0.2], 2), decay_rates(0.0, 2)
+    ((0.1, 0.1, 0.1), (0.1, 0.2), ())
     """
     given: Any = [weight_decay] * depth if isinstance(weight_decay, Real) else weight_decay
     try:
@@ -58,7 +64,16 @@ def _with_whole_feedback(network: Network) -> Network:
 
 
 def decayed(directions: Parameters, parameters: Parameters, rates: tuple[float, ...]) -> Parameters:
-    """Return F_l + lambda_l W_l and the biases' likewise; the share of hidden layer l's D goes at lambda_{l+1}."""
+    """Return F_l + lambda_l W_l and the biases' likewise; the share of hidden layer l's D goes at lambda_{l+1}.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.dynamics import decayed
+    >>> now = ft.Network([[[1.0]], [[2.0]]], "linear", "backprop").parameters
+    >>> [F.tolist() for F in decayed(now, now, (0.5, 0.25)).weights]
+    [[[1.5]], [[2.5]]]
+    """
     if not rates:
         return directions
     like = [number_like(rate, W) for rate, W in zip(rates, parameters.weights, strict=True)]

@@ -25,7 +25,14 @@ _CHECK_EVERY = 1000
 
 
 def recorded_steps(steps: int, points: int) -> list[int]:
-    """Return at most `points` numbers of steps, equally spaced from 0 to `steps`, both among them."""
+    """Return at most `points` numbers of steps, equally spaced from 0 to `steps`, both among them.
+
+    Examples
+    --------
+    >>> from fa_theory.dynamics import recorded_steps
+    >>> recorded_steps(1000, 5), recorded_steps(2, 5)
+    ([0, 250, 500, 750, 1000], [0, 1, 2])
+    """
     return sorted(set(np.linspace(0, steps, min(points, steps + 1)).round().astype(int).tolist()))
 
 
@@ -91,6 +98,15 @@ def gradient_descent(
         If an argument is out of range, the numbers of an exact run outgrow `max_bits`, or the store holds another run.
     OSError
         If the store cannot be written or read.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.dynamics import gradient_descent
+    >>> network = ft.Network([[[0.0]], [[0.0]]], "linear", [[[1.0]]])
+    >>> run = gradient_descent(network, ft.Problem([[1.0]], [1.0]), steps=2, step_size=0.5)
+    >>> run.t.tolist(), [W.tolist() for W in run.states[-1].weights]
+    ([0.0, 0.5, 1.0], [[[1.0]], [[0.25]]])
     """
     network, rates = with_decay(network, weight_decay)
     options = run_options(problem, steps, step_size, batch_size, seed, points, loss_every, rates)

@@ -25,6 +25,15 @@ class NeuronSplit(NamedTuple):
     gradient_size, feedback_size : array
         |G_l[i]|^2 and |F_l[i]|^2 with every term of G_l and F_l replaced by its absolute value; far above the first two
         the terms have cancelled, and ratios with them are rounding.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.dynamics import dissipation
+    >>> network = ft.Network([[[1.0], [0.0]], [[2.0, 1.0]]], "linear", [[[1.0], [0.0]]])
+    >>> neurons = dissipation(network, ft.Problem([[1.0]], [0.0])).layers[0].neurons
+    >>> neurons.gradient.tolist(), neurons.feedback.tolist(), neurons.alignment.tolist()
+    ([16.0, 4.0], [4.0, 0.0], [8.0, 0.0])
     """
 
     gradient: Host
@@ -49,6 +58,17 @@ class LayerSplit(NamedTuple):
         |G_l|^2 and |F_l|^2 with every term of G_l and F_l replaced by its absolute value.
     neurons : NeuronSplit
         The same for each neuron; they add up to the layer's.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.dynamics import dissipation
+    >>> network = ft.Network([[[1.0]], [[2.0]]], "linear", [[[-1.0]]])  # B points away from W^T
+    >>> hidden, output = dissipation(network, ft.Problem([[1.0]], [0.0])).layers
+    >>> hidden.alignment, hidden.dominance, hidden.cosine
+    (-8.0, -2.0, -1.0)
+    >>> output.alignment, output.dominance, output.cosine
+    (4.0, 1.0, 1.0)
     """
 
     gradient: float
@@ -86,6 +106,15 @@ class Dissipation(NamedTuple):
         Layers 1, ..., L; in the last F_L = G_L.
     size : float
         The sum of the absolute values of all terms that add up to the rate: the scale of rounding in it.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.dynamics import dissipation
+    >>> network = ft.Network([[[1.0]], [[2.0]]], "linear", [[[1.0]]])
+    >>> split = dissipation(network, ft.Problem([[1.0]], [0.0]))
+    >>> split.rate, split.predicted_rate, [layer.alignment for layer in split.layers]
+    (-12.0, -12.0, [8.0, 4.0])
     """
 
     rate: float
@@ -107,6 +136,15 @@ def dissipation(network: Network, problem: Problem, slopes: tuple[Array, ...] | 
         State and data.
     slopes : tuple of arrays, optional
         phi' of the hidden layers where the state lies on a kink, as `Trajectory.slopes_at` gives them.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.dynamics import dissipation
+    >>> network = ft.initialise("aligned", (3, 5, 1), seed=0)
+    >>> split = dissipation(network, ft.Problem([[1.0, 2.0, 0.0], [0.0, 1.0, -1.0]], [1.0, -1.0]))
+    >>> abs(split.rate - split.predicted_rate) <= 1e-12 * split.size, split.rate < 0
+    (True, True)
     """
     xp = namespace(problem.X)
     passed = forward(network, problem.X, slopes)
@@ -152,6 +190,15 @@ class FeedbackCosine(NamedTuple):
         Of the whole matrices in the Frobenius inner product; NaN where either is zero.
     neurons : array, (n_l,)
         Of M[i, :] and W[:, i] for each neuron.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.dynamics import feedback_cosines
+    >>> network = ft.Network([[[1.0], [1.0]], [[3.0, 4.0]]], "linear", [[[1.0], [0.0]]])
+    >>> (cosine,) = feedback_cosines(network)
+    >>> round(cosine.layer, 12), cosine.neurons.tolist()  # the second neuron has no feedback
+    (0.6, [1.0, nan])
     """
 
     layer: float
@@ -163,6 +210,16 @@ def feedback_cosines(network: Network) -> tuple[FeedbackCosine, ...]:
 
     Direct feedback stands for W_{l+1}^T ... W_L^T, what backprop would apply to the error in a linear network; slopes
     of the layers between are left out.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.dynamics import feedback_cosines
+    >>> weights = [[[1.0]], [[2.0]], [[-3.0]]]
+    >>> [cosine.layer for cosine in feedback_cosines(ft.Network(weights, "linear", [[[1.0]], [[1.0]]]))]
+    [1.0, -1.0]
+    >>> [cosine.layer for cosine in feedback_cosines(ft.Network(weights, "linear", "backprop"))]
+    [1.0, 1.0]
     """
     weights = [to_numpy(W) for W in network.weights]
     cosines = []

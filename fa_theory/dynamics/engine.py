@@ -14,7 +14,11 @@ in this:
 - e is scaled by -eta / N once, and everything that follows from it is an increment;
 - phi(z) = phi'(z) z for a piecewise-linear phi, in place, with phi' from the comparison z > 0, so that at z = 0 it
   takes its value from the left exactly as the oracle does;
-- large arrays pass through the activation in pieces that stay in the cache.
+- large arrays pass through the activation in pieces that stay in the cache;
+- two linear layers go by A = W_2 W_1 and Q = sum_j e_j x_j^T, (m, d), so that F_1 = M_2 Q and F_2 = Q W_1^T have rank
+  m and nothing of size (n, N) is formed;
+- with fewer samples than inputs, descent on all samples keeps z_1 in place of W_1 (Gram form): W_1 = W_1(0) + C X
+  with C = sum_t delta_1(t), so that z_1 moves by delta_1 X X^T, an (N, N) matrix; `settle` forms W_1 where it is read.
 
 A stack of M networks has a leading axis: weights (M, n_l, n_{l-1}), buffers (M, n_l, N).
 """
@@ -23,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,7 +36,16 @@ from fa_theory.dynamics.stack import Operation, Stack, has_stack
 from fa_theory.model import Activation, Network, Problem, squared
 
 Host = np.ndarray[Any, Any]
-Plan = tuple[list[Operation], list[Operation], Host]
+
+
+class Plan(NamedTuple):
+    """What an engine does to run forward, to take a step from there and to bring W_1 up to date; and where f is."""
+
+    forward: list[Operation]
+    descend: list[Operation]
+    settle: list[Operation]
+    output: Host
+
 
 _PIECE = 1 << 17
 """Bytes of a piece of a large array: with its slopes and its mask it stays in a cache of 512 KB."""
@@ -56,26 +69,40 @@ class Engine:
         Without it, the engine works on all samples. With it, on that many, which `load` chooses.
     shared : bool
         Whether all networks take the same samples of the one problem.
+    descends : bool
+        False for an engine that only runs forward, as another changes the stack.
     """
 
     def __init__(
-        self, stack: Stack, problems: Sequence[Problem], batch_size: int | None = None, *, shared: bool
+        self,
+        stack: Stack,
+        problems: Sequence[Problem],
+        batch_size: int | None = None,
+        *,
+        shared: bool,
+        descends: bool = True,
     ) -> None:
         samples = Samples(stack, problems, batch_size, shared=shared)
-        scalar = len(stack.layers) == 2 and stack.widths[-1] == 1 and stack.activation.has_kink
-        self._forward, self._descend, self.output = (_plan_scalar if scalar else _plan_layers)(stack, samples)
-        self.load = samples.load
+        self._plan = _plan_of(stack, samples, descends=descends)
+        self.output, self.load = self._plan.output, samples.load
 
     def forward(self) -> Host:
         """Compute h_l, phi'(z_l) and f at the present weights; return f, (m, N) or (M, m, N), in a buffer."""
-        for operation in self._forward:
+        for operation in self._plan.forward:
             operation()
         return self.output
 
     def descend(self) -> None:
         """Take one step, W_l <- W_l - eta (F_l + lambda_l W_l), from what the last `forward` left."""
-        for operation in self._descend:
+        for operation in self._plan.descend:
             operation()
+
+    def settle(self) -> None:
+        """Bring the stack's weights up to date, and run forward from them, as a run that starts there does."""
+        for operation in self._plan.settle:
+            operation()
+        if self._plan.settle:
+            self.forward()
 
 
 class Samples:
@@ -141,19 +168,33 @@ def _turn(array: Host) -> Host:
 
 
 def _product(left: Host, right: Host, out: Host) -> Operation:
-    # for small matrices `dot` is faster than `matmul`, which stacks need
-    return partial(np.matmul, left, right, out) if out.ndim > 2 else partial(left.dot, right, out)
+    # for small matrices `dot` is faster than `matmul`, which stacks and parts of arrays need
+    whole = out.ndim == 2 and out.flags.c_contiguous
+    return partial(left.dot, right, out) if whole else partial(np.matmul, left, right, out)
 
 
-def _plan_layers(stack: Stack, samples: Samples) -> Plan:
+def _plan_of(stack: Stack, samples: Samples, *, descends: bool) -> Plan:
+    shallow, phi = len(stack.layers) == 2, stack.activation
+    if shallow and phi.is_linear:
+        return _plan_linear(stack, samples)
+    if descends and not samples.changing and samples.count < samples.X.shape[-1]:
+        return _plan_layers(stack, samples, gram=True)
+    if shallow and stack.widths[-1] == 1 and phi.has_kink:
+        return _plan_scalar(stack, samples)
+    return _plan_layers(stack, samples)
+
+
+def _plan_layers(stack: Stack, samples: Samples, *, gram: bool = False) -> Plan:
     """Plan for every depth, rule, activation and loss."""
     dtype, lead, N, phi = stack.layers[0].dtype, samples.lead, samples.count, stack.activation
     forward: list[Operation] = []
+    first = _GramForm(stack, samples) if gram else None
     h, slopes = [_turn(samples.X)], []
     for W, n, has_bias in zip(stack.layers, stack.widths[1:-1], stack.has_bias[1:], strict=False):
         above = np.ones((*lead, n + has_bias, N), dtype)
         z, slope = above[..., :n, :], np.ones((*lead, n, N), dtype)
-        forward += [_product(W, h[-1], z), *_activating(phi, z, slope)]
+        reading = partial(np.copyto, z, first.z) if first and len(h) == 1 else _product(W, h[-1], z)
+        forward += [reading, *_activating(phi, z, slope)]
         h.append(above)
         slopes.append(slope)
     f, e = (np.empty((*lead, stack.widths[-1], N), dtype) for _ in range(2))
@@ -162,6 +203,9 @@ def _plan_layers(stack: Stack, samples: Samples) -> Plan:
     descend = samples.errors(f, e)
     delta = e
     for layer in range(len(stack.layers) - 1, -1, -1):
+        if first and not layer:
+            descend += first.moving(delta)
+            break
         F = np.empty_like(stack.layers[layer], order="C")
         moving = [_product(delta, _turn(h[layer]), F), *stack.moving(layer, F)]
         if layer:
@@ -173,7 +217,66 @@ def _plan_layers(stack: Stack, samples: Samples) -> Plan:
                 descend.append(partial(np.multiply, below, slopes[layer - 1], below))
             delta = below
         descend += moving
-    return forward, descend + stack.decaying(), f
+    return Plan(forward, descend + stack.decaying(), first.settle if first else [], f)
+
+
+class _GramForm:
+    """The first layer by z_1 = W_1 X^T, (..., n_1, N), which moves by delta_1 X X^T.
+
+    Between calls of `settle` the layer of the stack holds an older W_1, and `C` what delta_1 has added up to since;
+    with decay that W_1 counts `share` times.
+    """
+
+    def __init__(self, stack: Stack, samples: Samples) -> None:
+        self._W, X = stack.layers[0], samples.X
+        self.z = np.matmul(self._W, _turn(X))
+        self._C, self._move, self._share = np.zeros_like(self.z), np.empty_like(self.z), np.ones_like(stack.step_size)
+        self._gram, self._keeps = np.matmul(X, _turn(X)), stack.keeps[:1]
+        F = np.empty_like(self._W)
+        self.settle: list[Operation] = [
+            partial(np.multiply, self._W, self._share, self._W),
+            _product(self._C, X, F),
+            partial(np.add, self._W, F, self._W),
+            partial(self._C.fill, 0),
+            partial(self._share.fill, 1),
+            _product(self._W, _turn(X), self.z),
+        ]
+        # by the same operation as in `settle`, so that a run which goes on has the same roundings
+        self.settle[-1]()
+
+    def moving(self, delta: Host) -> list[Operation]:
+        """Return what takes a step by delta_1, scaled by -eta / N."""
+        z, C, move = self.z, self._C, self._move
+        return [
+            _product(delta, self._gram, move),
+            *(partial(np.multiply, each, keep, each) for keep in self._keeps for each in (z, C, self._share)),
+            partial(np.add, z, move, z),
+            partial(np.add, C, delta, C),
+        ]
+
+
+def _plan_linear(stack: Stack, samples: Samples) -> Plan:
+    """Plan for two linear layers: with Q = sum_j e_j x_j^T, F_1 = M_2 Q and F_2 = Q W_1^T; f = W_2 W_1 x + b_2."""
+    (W1, W2), lead, N = stack.layers, samples.lead, samples.count
+    n, m, dtype = stack.widths[1], stack.widths[-1], W1.dtype
+    XT = _turn(samples.X) if samples.changing else np.ascontiguousarray(_turn(samples.X))
+    f, e = (np.empty((*lead, m, N), dtype) for _ in range(2))
+    A, Q = (np.empty((*lead, m, W1.shape[-1]), dtype) for _ in range(2))
+    F1, F2 = np.empty_like(W1, order="C"), np.empty_like(W2, order="C")
+    feedback, bias = stack.feedback[0], stack.has_bias[1]
+    forward = [_product(W2[..., :n], W1, A), _product(A, XT, f)]
+    if bias:
+        forward.append(partial(np.add, f, W2[..., n:], f))
+    descend = [*samples.errors(f, e), _product(e, _turn(XT), Q), _product(Q, _turn(W1), F2[..., :n])]
+    if bias:
+        descend.append(partial(np.sum, e, axis=-1, keepdims=True, out=F2[..., n:]))
+    descend += [
+        *feedback.refresh,
+        _product(feedback.matrix, Q, F1),
+        *stack.moving(0, F1),
+        *stack.moving(1, F2),
+    ]
+    return Plan(forward, descend + stack.decaying(), [], f)
 
 
 def _plan_scalar(stack: Stack, samples: Samples) -> Plan:
@@ -207,7 +310,7 @@ def _plan_scalar(stack: Stack, samples: Samples) -> Plan:
         *stack.moving(0, F1),
         *stack.moving(1, F2),
     ]
-    return forward, descend + stack.decaying(), f
+    return Plan(forward, descend + stack.decaying(), [], f)
 
 
 def hidden_bytes(network: Network, n_samples: int) -> int:

@@ -73,6 +73,16 @@ def ensemble(
     ------
     ValueError
         If an argument is out of range, the numbers of networks and problems do not fit, or their shapes differ.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> starts = [ft.initialise("aligned", (2, 4, 1), seed=seed) for seed in range(3)]
+    >>> problem = ft.Problem([[1.0, 0.0], [0.0, 2.0]], [1.0, -1.0])
+    >>> runs = ft.ensemble(starts, problem, steps=20, step_size=0.05)
+    >>> alone = ft.simulate(starts[2], problem, method="gd", steps=20, step_size=0.05)
+    >>> len(runs), bool(abs(runs[2].loss - alone.loss).max() < 1e-12)
+    (3, True)
     """
     if method not in METHODS:
         raise not_among("method", method, METHODS)

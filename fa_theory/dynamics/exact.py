@@ -40,6 +40,15 @@ def size_in_bits(parameters: Parameters) -> int:
     ------
     ValueError
         If an entry is not an exact rational.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> import fa_theory as ft
+    >>> from fa_theory.dynamics import size_in_bits
+    >>> network = ft.Network([[[Fraction(3, 8)]], [[Fraction(-5)]]], "linear", "backprop")
+    >>> size_in_bits(network.parameters)  # of the denominator 8
+    4
     """
     parts = (*parameters.weights, *(b for b in parameters.biases if b is not None), *parameters.shares)
     return max(_bits(entry) for part in parts for entry in (part.ravel().tolist() if is_exact(part) else [part]))

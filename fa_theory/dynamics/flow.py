@@ -58,6 +58,16 @@ def flow(
     ------
     ValueError
         If an argument is out of range.
+
+    Examples
+    --------
+    >>> import math
+    >>> import fa_theory as ft
+    >>> from fa_theory.dynamics import flow
+    >>> network = ft.Network([[[1.0]], [[0.0]]], "linear", [[[0.0]]])  # no feedback: W_1 stays, v = 1 - exp(-t)
+    >>> run = flow(network, ft.Problem([[1.0]], [1.0]), time=1.0, points=2)
+    >>> abs(float(run.loss[-1]) - math.exp(-2) / 2) <= 1e-8
+    True
     """
     times = recorded_times(time, points)
     network, decay = with_decay(network, weight_decay)

@@ -42,6 +42,15 @@ class ReducedFlow(NamedTuple):
         u and the output bias from a looser run; what they differ by estimates the integrator's error.
     outcome : str
         ``"completed"``, ``"diverged"`` or ``"too_many_steps"``.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.dynamics import reduced_flow
+    >>> network = ft.initialise("gaussian", (2, 50, 1), seed=0)
+    >>> reduced = reduced_flow(network, ft.Problem([[1.0, 0.0], [0.0, 2.0]], [1.0, -1.0]), 1.0, points=3)
+    >>> reduced.outcome, reduced.u.shape, reduced.parameters(-1).weights[0].shape  # 2 variables for 150 weights
+    ('completed', (3, 2), (50, 2))
     """
 
     network: Network
@@ -61,7 +70,15 @@ class ReducedFlow(NamedTuple):
 
 
 def has_reduced_flow(network: Network) -> bool:
-    """Tell whether a network has two layers, one output, a linear activation and fixed feedback."""
+    """Tell whether a network has two layers, one output, a linear activation and fixed feedback.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.dynamics import has_reduced_flow
+    >>> [has_reduced_flow(ft.initialise("aligned", (2, 5, 1), rule=rule)) for rule in ("fa", "adafa:0", "sign-fa")]
+    [True, True, False]
+    """
     rule = network.feedback[-1]
     fixed = isinstance(rule, FeedbackAlignment | DirectFeedback) or (
         isinstance(rule, AdaptiveFeedback) and rule.kappa == 0
@@ -103,6 +120,15 @@ def reduced_flow(
     Notes
     -----
     Statement reduced-flow (own).
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.dynamics import reduced_flow
+    >>> network = ft.Network([[[0.0]], [[0.0]]], "linear", [[[1.0]]])
+    >>> reduced = reduced_flow(network, ft.Problem([[1.0]], [1.0]), 20.0, points=2)
+    >>> round(float(reduced.u[-1, 0]) ** 3, 9)  # v = 1/2 w^2 and v w = 1 at the end
+    2.0
     """
     if not has_reduced_flow(network):
         raise ValueError(

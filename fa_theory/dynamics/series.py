@@ -51,9 +51,16 @@ def has_series(network: Network, problem: Problem) -> bool:
     arrays = [problem.X, problem.Y, *network.weights]
     if network.depth != 2 or network.activation.slope is None or any(type(each) is not np.ndarray for each in arrays):
         return False
-    rows = 1 if network.activation.is_linear else problem.n_samples
-    size = 8 * rows * network.widths[1] * 2 * _LOWEST
-    return type(network.feedback[0]) in _RULES and has_error_series(problem) and size <= _MEMORY
+    return type(network.feedback[0]) in _RULES and has_error_series(problem) and _room(network, problem) >= 2 * _LOWEST
+
+
+def _room(network: Network, problem: Problem) -> int:
+    """Return how many degrees fit into memory: each has 2 n d numbers (n d and n N with several outputs) and N m."""
+    d, n, m = network.widths[0] + 1, network.widths[1], network.widths[2]
+    N = problem.n_samples
+    each = n * d + (n * N if m > 1 and network.activation.has_kink else n * d) + N * m
+    whole = 5 * n * N if network.activation.has_kink else 0  # slopes, z, dz/dt, work and sides
+    return int((_MEMORY / 8 - whole) / each)
 
 
 @dataclass
@@ -69,14 +76,13 @@ class SeriesIntegration(Integration):
         self._target, self._rounding = here.step, 16 * machine_epsilon(self.problem.X)
         self._pattern: Pattern | None = None
         if self.network.activation.has_kink:
-            room = int(_MEMORY / (8 * self.problem.n_samples * self.network.widths[1]))
-            highest = max(2 * _LOWEST, min(_HIGHEST, room))
+            highest = min(_HIGHEST, _room(self.network, self.problem))
             kind = ScalarExpansion if self.network.widths[-1] == 1 else LayeredExpansion
             gated = kind(self.network, self.problem, self.decay, highest)
             self._expansion: Expansion = gated
             self._pattern = Pattern(self.network, self.problem, gated)
         else:
-            highest = min(_HIGHEST_LINEAR, 4 - int(np.log(self.tolerance) / 2))
+            highest = min(_HIGHEST_LINEAR, 4 - int(np.log(self.tolerance) / 2), _room(self.network, self.problem))
             self._expansion = LinearExpansion(self.network, self.problem, self.decay, highest)
         standstill = 0
         while self._index < len(times):

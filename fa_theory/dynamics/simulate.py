@@ -89,6 +89,15 @@ def simulate(
         If an argument is out of range, the backend does not work here, network and problem do not fit each other, or
         weights and X are exact rationals and the method is neither gd nor sgd, the step size or slope is a float, or
         there is weight decay.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[0.0]], [[0.0]]], "linear", [[[1.0]]])
+    >>> run = ft.simulate(network, ft.Problem([[1.0]], [1.0]), time=20.0, points=5)
+    >>> (w,), (v,) = (W[0].tolist() for W in run.states[-1].weights)
+    >>> run.completed, round(v * w, 6), abs(w**2 / 2 - v) < 1e-6  # f has reached y, and C = 1/2 w^2 - v is kept
+    (True, 1.0, True)
     """
     if method not in METHODS:
         raise not_among("method", method, METHODS)
@@ -134,7 +143,16 @@ def default_batch_size(problem: Problem) -> int:
 
 
 def check_fit(network: Network, problem: Problem) -> None:
-    """Raise ValueError unless shapes, dtype and array library agree and loss and data stay within floats."""
+    """Raise ValueError unless shapes, dtype and array library agree and loss and data stay within floats.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.dynamics import check_fit
+    >>> check_fit(ft.initialise("small", (2, 3, 1)), ft.Problem([[1.0]], [1.0]))
+    Traceback (most recent call last):
+    ValueError: X must have 2 columns, one for each column of W1, got 1
+    """
     widths = network.widths
     if problem.X.shape[1] != widths[0]:
         raise ValueError(f"X must have {widths[0]} columns, one for each column of W1, got {problem.X.shape[1]}")

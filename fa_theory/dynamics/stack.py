@@ -63,6 +63,8 @@ class Stack:
         M_2, ..., M_L.
     step_size : array
         eta, without axes or (M, 1, 1).
+    keeps : list of arrays
+        1 - eta lambda_l of every layer, in the same form; empty without weight decay.
     """
 
     def __init__(self, networks: Sequence[Network], step_sizes: Sequence[float], rates: tuple[float, ...]) -> None:
@@ -79,7 +81,7 @@ class Stack:
             self._each([net.parameters.shares[layer].reshape(1, 1) for net in networks])
             for layer in range(len(first.parameters.shares))
         ]
-        self._keeps = [1 - self.step_size * np.asarray(rate, self.step_size.dtype) for rate in rates]
+        self.keeps = [1 - self.step_size * np.asarray(rate, self.step_size.dtype) for rate in rates]
         self.feedback = [
             self._feedback([net.feedback[layer] for net in networks], layer) for layer in range(first.depth - 1)
         ]
@@ -124,12 +126,12 @@ class Stack:
     def moving(self, layer: int, increment: Host) -> list[Operation]:
         """Return what turns W_l into (1 - eta lambda_l) W_l plus an increment."""
         A = self.layers[layer]
-        decay = [partial(np.multiply, A, self._keeps[layer], A)] if self._keeps else []
+        decay = [partial(np.multiply, A, self.keeps[layer], A)] if self.keeps else []
         return [*decay, partial(np.add, A, increment, A)]
 
     def decaying(self) -> list[Operation]:
         """Return what lets the share of every adaFA's D decay at the rate of the weights it stands for."""
-        pairs = zip(self.shares, self._keeps[1:], strict=False)
+        pairs = zip(self.shares, self.keeps[1:], strict=False)
         return [partial(np.multiply, share, keep, share) for share, keep in pairs]
 
     def parameters(self, member: int = 0) -> Parameters:

@@ -76,6 +76,14 @@ def minibatches(n_samples: int, batch_size: int, seed: int, like: Array | None =
     """Yield index arrays for ever: each epoch is a fresh permutation, cut in batches; a short rest is dropped.
 
     They lie on the host, or where `like` does: an epoch's permutation is sent there whole.
+
+    Examples
+    --------
+    >>> from itertools import islice
+    >>> from fa_theory.dynamics import minibatches
+    >>> epoch = list(islice(minibatches(6, 2, seed=0), 3))
+    >>> [len(batch) for batch in epoch], sorted(int(sample) for batch in epoch for sample in batch)
+    ([2, 2, 2], [0, 1, 2, 3, 4, 5])
     """
     rng = np.random.default_rng(seed)
     while True:
@@ -86,7 +94,16 @@ def minibatches(n_samples: int, batch_size: int, seed: int, like: Array | None =
 
 
 def take_step(parameters: Parameters, directions: Parameters, step_size: Any) -> Parameters:
-    """Return W_l - eta F_l and b_l - eta E[delta_l] for every layer, and shares likewise."""
+    """Return W_l - eta F_l and b_l - eta E[delta_l] for every layer, and shares likewise.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.dynamics import take_step
+    >>> now = ft.Network([[[1.0]], [[2.0]]], "linear", "backprop").parameters
+    >>> [W.tolist() for W in take_step(now, now, 0.25).weights]
+    [[[0.75]], [[1.5]]]
+    """
     return Parameters(
         tuple(W - step_size * F for W, F in zip(parameters.weights, directions.weights, strict=True)),
         tuple(
@@ -194,7 +211,8 @@ class EngineStepper:
         self._problems = problems
         self._n_members = len(networks)
         self._stack = Stack(networks, step_sizes, rates)
-        self._whole = Engine(self._stack, problems, shared=len(problems) == 1)
+        self._whole = Engine(self._stack, problems, shared=len(problems) == 1, descends=batch_size is None)
+        self._settled = True
         self._batch: Engine | None = None
         if batch_size is not None:
             # networks that see the same minibatches of the same problem share them
@@ -216,6 +234,7 @@ class EngineStepper:
         """Take one step."""
         if self._batch is None:
             self._whole.descend()
+            self._settled = False
             return
         self._batch.load([next(batches) for batches in self._batches])
         self._batch.forward()
@@ -253,4 +272,7 @@ class EngineStepper:
 
     def parameters(self, member: int) -> Parameters:
         """Return a copy of the present weights of one network."""
+        if not self._settled:
+            self._whole.settle()
+            self._settled = True
         return self._stack.parameters(member)

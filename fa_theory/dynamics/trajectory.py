@@ -45,6 +45,14 @@ class Event:
         The samples that share the kink; for a sign change the neuron above.
     unique : bool
         False when more than one solution goes on from here; the run then follows one of them.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[-0.1]], [[1.0]]], "leaky_relu:0.5", [[[1.0]]])
+    >>> (event,) = ft.simulate(network, ft.Problem([[1.0]], [1.0]), time=1.0, points=3).events
+    >>> event.kind, event.layer, event.neuron, event.samples, event.unique
+    ('crossing', 1, 0, (0,), True)
     """
 
     time: float
@@ -93,6 +101,17 @@ class Trajectory:
     loss_t, losses : float arrays, (Q,)
         For gd and sgd with `loss_every`: the times at which the loss alone was recorded, and the mean losses there.
         Empty otherwise.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.initialise("aligned", (2, 3, 1), seed=0)
+    >>> run = ft.simulate(network, ft.Problem([[1.0, 0.0], [0.0, 2.0]], [1.0, -1.0]), time=1.0, points=3)
+    >>> run.t.tolist(), run.outcome, bool(run.loss[-1] < run.loss[0])
+    ([0.0, 0.5, 1.0], 'completed', True)
+    >>> law, uncertainty = run.along(lambda now: ft.laws.neuron_law(now)[0])
+    >>> law.shape, bool(abs(law - law[0]).max() <= uncertainty.max() + run.rounding)
+    ((3, 3), True)
     """
 
     network: Network
@@ -188,7 +207,14 @@ def unflatten(vector: Array, like: Parameters) -> Parameters:
 
 
 def recorded_times(time: float, points: int) -> Sequence[float]:
-    """Return `points` equally spaced times from 0 to `time`; the one time 0 when `time` is 0."""
+    """Return `points` equally spaced times from 0 to `time`; the one time 0 when `time` is 0.
+
+    Examples
+    --------
+    >>> from fa_theory.dynamics import recorded_times
+    >>> recorded_times(1.0, 5), recorded_times(0.0, 5)
+    ([0.0, 0.25, 0.5, 0.75, 1.0], [0.0])
+    """
     if not 0 <= time < float("inf"):
         raise ValueError(f"time must be a finite number >= 0, got {time}")
     if points < 2:

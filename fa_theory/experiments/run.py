@@ -35,6 +35,18 @@ class Outcome(NamedTuple):
         What was claimed, and what was found.
     kept : int
         How many cells had been finished by an earlier run.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from tempfile import TemporaryDirectory
+    >>> from fa_theory.experiments import EXPERIMENTS, load_images, run_experiment
+    >>> experiment = EXPERIMENTS["alignment"]
+    >>> sizes = replace(experiment.quick, classes=(2,), rules=("fa",), steps=4, per_class=6)
+    >>> with TemporaryDirectory() as folder:
+    ...     outcome = run_experiment(experiment, sizes, load_images("digits", None, sizes), folder)
+    >>> [(row["rule"], row["classes"], row["outcome"]) for row in outcome.rows], outcome.findings[0].verdict
+    ([('fa', 2, 'completed')], 'undecided')
     """
 
     experiment: Experiment
@@ -46,7 +58,16 @@ class Outcome(NamedTuple):
 
 
 def load_images(name: str, path: str | PathLike[str] | None, settings: Settings) -> Images:
-    """Read as much of a data set, by its name in `fa_theory.data.IMAGES`, as the settings need."""
+    """Read as much of a data set, by its name in `fa_theory.data.IMAGES`, as the settings need.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from fa_theory.experiments import EXPERIMENTS, load_images
+    >>> images = load_images("digits", None, replace(EXPERIMENTS["alignment"].quick, classes=(2, 5), per_class=3))
+    >>> len(images.train.labels), len(images.test.labels), images.train.classes
+    (15, 15, ('0', '1', '2', '3', '4'))
+    """
     load = IMAGES[name]
     return Images._make(
         load(path, split, classes=max(settings.classes), per_class=settings.per_class) for split in ("train", "test")
@@ -84,6 +105,18 @@ def run_experiment(
         If the folder cannot be written to.
     ValueError
         If settings and images do not fit each other.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from tempfile import TemporaryDirectory
+    >>> from fa_theory.experiments import EXPERIMENTS, load_images, run_experiment
+    >>> experiment = EXPERIMENTS["alignment"]
+    >>> sizes = replace(experiment.quick, rules=("fa",), steps=4, per_class=6)
+    >>> images = load_images("digits", None, sizes)
+    >>> with TemporaryDirectory() as folder:  # the second run finds what the first has finished
+    ...     [run_experiment(experiment, sizes, images, folder).kept for _ in range(2)]
+    [0, 2]
     """
     cells_folder = Path(folder) / "cells"
     cells_folder.mkdir(parents=True, exist_ok=True)
@@ -107,7 +140,20 @@ def run_experiment(
 
 
 def document(outcome: Outcome, command: str | None = None) -> dict[str, Any]:
-    """Return everything about a finished experiment as JSON values: seeds, versions, data, table, findings."""
+    """Return everything about a finished experiment as JSON values: seeds, versions, data, table, findings.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from tempfile import TemporaryDirectory
+    >>> from fa_theory.experiments import EXPERIMENTS, document, load_images, run_experiment
+    >>> experiment = EXPERIMENTS["alignment"]
+    >>> sizes = replace(experiment.quick, classes=(2,), rules=("fa",), steps=4, per_class=6)
+    >>> with TemporaryDirectory() as folder:
+    ...     record = document(run_experiment(experiment, sizes, load_images("digits", None, sizes), folder))
+    >>> record["experiment"], record["seeds"], record["settings"]["rules"], record["data"]["train"]["images"]
+    ('alignment', [0], ('fa',), 12)
+    """
     settings = asdict(outcome.settings)
     return {
         "experiment": outcome.experiment.name,
@@ -146,7 +192,20 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def write_outcome(outcome: Outcome, folder: str | PathLike[str], command: str | None = None) -> tuple[Path, Path]:
-    """Write ``table.csv`` and ``experiment.json`` to a folder, each whole or not at all, and return their paths."""
+    """Write ``table.csv`` and ``experiment.json`` to a folder, each whole or not at all, and return their paths.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from tempfile import TemporaryDirectory
+    >>> from fa_theory.experiments import EXPERIMENTS, load_images, run_experiment, write_outcome
+    >>> experiment = EXPERIMENTS["alignment"]
+    >>> sizes = replace(experiment.quick, classes=(2,), rules=("fa",), steps=4, per_class=6)
+    >>> with TemporaryDirectory() as folder:
+    ...     outcome = run_experiment(experiment, sizes, load_images("digits", None, sizes), folder)
+    ...     [file.name for file in write_outcome(outcome, folder)]
+    ['table.csv', 'experiment.json']
+    """
     files = (Path(folder) / "table.csv", Path(folder) / "experiment.json")
     contents = (table(outcome.rows), json.dumps(document(outcome, command), indent=1, allow_nan=False))
     for file, content in zip(files, contents, strict=True):

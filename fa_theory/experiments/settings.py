@@ -17,7 +17,15 @@ AGREES, DISAGREES, UNDECIDED, NO_CLAIM = "agrees", "disagrees", "undecided", "no
 
 
 class Images(NamedTuple):
-    """The two splits of a data set."""
+    """The two splits of a data set.
+
+    Examples
+    --------
+    >>> from fa_theory.experiments import EXPERIMENTS, load_images
+    >>> images = load_images("digits", None, EXPERIMENTS["alignment"].quick)
+    >>> len(images.train.labels), images.train.classes, images.train.fingerprint == images.test.fingerprint
+    (60, ('0', '1', '2'), False)
+    """
 
     train: ImageSet
     test: ImageSet
@@ -36,6 +44,14 @@ class Finding(NamedTuple):
         What this run found, in numbers, and the criterion, which is this project's.
     verdict : {"agrees", "disagrees", "undecided", "no claim to compare"}
         Whether the two agree.
+
+    Examples
+    --------
+    >>> from fa_theory.experiments import EXPERIMENTS
+    >>> alignment = EXPERIMENTS["alignment"]
+    >>> finding = alignment.findings([], alignment.quick)[0]
+    >>> finding.verdict, finding.found
+    ('undecided', 'too few runs to compare')
     """
 
     claim: str
@@ -75,6 +91,17 @@ class Settings:
     ------
     ValueError
         If one is out of range; the message names it.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from fa_theory.experiments import EXPERIMENTS
+    >>> quick = EXPERIMENTS["alignment"].quick
+    >>> replace(quick, seeds=2).classes
+    (2, 3)
+    >>> replace(quick, classes=(1, 2))
+    Traceback (most recent call last):
+    ValueError: classes must be at least 2, got 1
     """
 
     seeds: int
@@ -128,6 +155,16 @@ class Experiment(NamedTuple):
         (cell, images) -> the rows of the table that it gives; a pure function.
     findings : callable
         (rows, settings) -> what was found.
+
+    Examples
+    --------
+    >>> from fa_theory.experiments import EXPERIMENTS
+    >>> alignment = EXPERIMENTS["alignment"]
+    >>> sizes = alignment.quick
+    >>> len(alignment.cells(sizes)) == sizes.seeds * len(sizes.classes) * len(sizes.rules)
+    True
+    >>> sorted(EXPERIMENTS), alignment.single
+    (['alignment', 'conservation', 'overfitting'], ('widths',))
     """
 
     name: str

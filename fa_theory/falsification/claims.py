@@ -25,6 +25,16 @@ class Outcome(NamedTuple):
         Whether it fails by more than the error estimates allow.
     detail : str
         What was found.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.falsification import Outcome, slack_of
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> problem, run = ft.Problem([[1, 0], [0, 1]], [1, 1]), {"method": "flow", "time": 1.0, "points": 5}
+    >>> outcome = slack_of("neuron-law", network, problem, run)
+    >>> isinstance(outcome, Outcome), 0 < outcome.slack <= 1, outcome.refuted  # in parts of the tolerance
+    (True, True, False)
     """
 
     slack: float
@@ -75,6 +85,12 @@ def droppable(statement: str) -> tuple[str, ...]:
     ------
     ValueError
         If there is no statement of that id.
+
+    Examples
+    --------
+    >>> from fa_theory.falsification import droppable
+    >>> droppable("matrix-law")
+    ('linear activation', 'bias term', 'no sign change')
     """
     if statement not in STATEMENTS:
         raise not_among("statement", statement, STATEMENTS)

@@ -38,6 +38,13 @@ class Family:
         Method of the run.
     rounded : bool
         Whether weights and feedback are rounded to eighths.
+
+    Examples
+    --------
+    >>> from fa_theory.falsification import Family
+    >>> family = Family(widths=(2, 3, 1), n_samples=4, rule="sign-fa")
+    >>> family.dimension, family.loss  # how many numbers in [0, 1] make an instance
+    (43, 'squared')
     """
 
     widths: tuple[int, ...]

@@ -63,6 +63,15 @@ class Search:
         How long it took.
     stopped : str
         ``"counterexample"``, ``"evaluations"`` or ``"time"``: what ended it. The first two are reproducible.
+
+    Examples
+    --------
+    >>> from fa_theory.falsification import falsify
+    >>> search = falsify("descent", drop="scalar output", evaluations=20)
+    >>> search.refuted, search.stopped, search.instance.network.widths[-1] > 1
+    (True, 'counterexample', True)
+    >>> search.command("found.npz")[:35]  # and the options of its run
+    'fa-theory verify --state found.npz '
     """
 
     statement: str
@@ -203,6 +212,14 @@ def falsify(
     ------
     ValueError
         If there is no such statement or assumption, or a number is out of range.
+
+    Examples
+    --------
+    >>> from fa_theory.falsification import falsify
+    >>> falsify("matrix-law", evaluations=3).refuted  # a few instances only
+    False
+    >>> falsify("matrix-law", drop="bias term", evaluations=20).refuted  # without b b^T nothing stays
+    True
     """
     claim = find_claim(statement, drop)
     if evaluations < 1 or int(evaluations) != evaluations:
@@ -241,6 +258,16 @@ def slack_of(
     ------
     ValueError
         If there is no such statement or assumption.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.falsification import slack_of
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> problem, run = ft.Problem([[1, 0], [0, 1]], [1, 1]), {"method": "flow", "time": 1.0, "points": 5}
+    >>> outcome = slack_of("exponential-decay", network, problem, run)
+    >>> outcome.refuted, outcome.slack > 0  # the loss falls faster than the bound
+    (False, True)
     """
     with np.errstate(all="ignore"):
         return find_claim(statement, drop).measure(network, problem, run)

@@ -19,6 +19,15 @@ class Drift(NamedTuple):
     ----------
     observed, predicted : array, (n_l,)
         C_i after minus C_i before; 1/2 eta^2 (|F_l[i,:]|^2 + bias part) - p D_Psi(v_i after, v_i before).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1]], [[2]]], "linear", [[[1]]])
+    >>> _, (drift,) = ft.laws.bregman_drift(network, np.array([[1.0]]), np.array([[1.0]]), step_size=0.5)
+    >>> drift.observed.tolist(), drift.predicted.tolist()
+    ([0.125], [0.125])
     """
 
     observed: Array
@@ -55,6 +64,17 @@ def bregman_drift(network: Network, X: Array, errors: Array, step_size: Any) -> 
     -----
     Statement bregman-drift (own). D_Psi(v', v) = Psi(v') - Psi(v) - <M(v), v' - v> with the M that the rule
     used.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1]], [[2]]], "linear", [[[1]]])
+    >>> after, (drift,) = ft.laws.bregman_drift(network, np.array([[1.0]]), np.array([[1.0]]), step_size=0.5)
+    >>> after.weights[0].item(), after.weights[1].item()  # one step of 1/2 along F = (B e x, e W_1 x) = (1, 1)
+    (0.5, 1.5)
+    >>> drift.observed.item(), drift.predicted.item()  # 1/2 eta^2 |F_1|^2
+    (0.125, 0.125)
     """
     degree = require_degree(network)
     directions = update_directions(network, forward(network, X), errors)

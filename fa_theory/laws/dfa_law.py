@@ -37,6 +37,13 @@ class FeedbackPair(NamedTuple):
         none does.
     condition : float
         The largest singular value over the smallest that counts as non-zero (1 if none does).
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> (pair,) = ft.laws.feedback_pairs(ft.initialise("gaussian", (2, 3, 4, 1), rule="dfa"))
+    >>> pair.layer, pair.effective.shape
+    (0, (3, 4))
     """
 
     layer: int
@@ -56,6 +63,13 @@ def feedback_pairs(network: Network) -> tuple[FeedbackPair, ...]:
     ------
     ValueError
         If the rule is not DFA.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> (pair,) = ft.laws.feedback_pairs(ft.initialise("gaussian", (2, 3, 3, 2), rule="dfa"))
+    >>> pair.included, pair.rank  # B_2 has full column rank, so that null(B_2) is {0}
+    (True, 2)
     """
     matrices = _direct_matrices(network)
     return tuple(_pair(layer, below, above) for layer, (below, above) in enumerate(pairwise(matrices)))
@@ -68,6 +82,14 @@ def effective_feedback(network: Network) -> tuple[Host, ...]:
     ------
     ValueError
         If the rule is not DFA.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.initialise("gaussian", (2, 3, 4, 1), rule="dfa")
+    >>> below, above = ft.laws.effective_feedback(network)
+    >>> bool(abs(below @ above - network.matrices()[0]).max() < 1e-12)  # B_1 B_2^+ B_2 = B_1
+    True
     """
     return (*(pair.effective for pair in feedback_pairs(network)), _direct_matrices(network)[-1])
 
@@ -94,6 +116,15 @@ def dfa_law(network: Network, effective: tuple[Host, ...] | None = None) -> tupl
     -----
     Statement dfa-law (own). dW_l/dt h_l^T = -B_l E[e h_l^T] and dW_{l+1}/dt = -B_{l+1} E[e h_l^T], so E_l carries the
     second to the first if B_l B_{l+1}^+ B_{l+1} = B_l.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.initialise("gaussian", (2, 3, 3, 1), rule="dfa")
+    >>> run = ft.simulate(network, ft.Problem([[1, 0], [0, 1]], [1, 1]), time=1.0, points=2)
+    >>> laws = [ft.laws.dfa_law(state) for state in map(run.network_at, (0, 1))]
+    >>> [bool(abs(before - after).max() < 1e-6) for before, after in zip(*laws)]
+    [True, True]
     """
     laws = []
     for layer, matrix in enumerate(effective_feedback(network) if effective is None else effective):
@@ -105,7 +136,17 @@ def dfa_law(network: Network, effective: tuple[Host, ...] | None = None) -> tupl
 
 
 def dfa_law_size(network: Network, effective: tuple[Host, ...]) -> tuple[float, ...]:
-    """Return for each hidden layer the largest entry of its law with all terms made positive."""
+    """Return for each hidden layer the largest entry of its law with all terms made positive.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fa_theory as ft
+    >>> from fa_theory.model import DirectFeedback
+    >>> network = ft.Network([[[1]], [[-2]]], "linear", [DirectFeedback(np.array([[3.0]]))])
+    >>> ft.laws.dfa_law_size(network, ft.laws.effective_feedback(network))  # 1 + 6 + 6
+    (13.0,)
+    """
     sizes = []
     for layer, matrix in enumerate(effective):
         W, b = abs(_host(network.weights[layer])), network.biases[layer]

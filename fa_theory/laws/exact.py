@@ -20,7 +20,15 @@ from fa_theory.model import (
 
 
 def exact_array(array: Array) -> np.ndarray[Any, Any]:
-    """Return the array with every float or other rational replaced by the python-flint ``fmpq`` that it is."""
+    """Return the array with every float or other rational replaced by the python-flint ``fmpq`` that it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fa_theory.laws import exact_array
+    >>> [str(entry) for entry in exact_array(np.array([0.5, -3.0]))]
+    ['1/2', '-3']
+    """
     entries = to_numpy(array).ravel().tolist()
     if is_exact(array) and all(type(entry).__name__ == "fmpq" for entry in entries):
         return np.asarray(array)
@@ -30,26 +38,57 @@ def exact_array(array: Array) -> np.ndarray[Any, Any]:
 
 
 def nearest_floats(rationals: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return an array of rationals (python-flint ``fmpq``), each rounded to the nearest float64."""
+    """Return an array of rationals (python-flint ``fmpq``), each rounded to the nearest float64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fa_theory.laws import exact_array, nearest_floats
+    >>> nearest_floats(exact_array(np.array([1.0, 2.0])) / 3).tolist() == [1 / 3, 2 / 3]
+    True
+    """
     # Python divides integers with one rounding; fmpq itself converts to float only in newer python-flint
     floats = [int(value.p) / int(value.q) for value in rationals.ravel()]
     return np.asarray(floats).reshape(rationals.shape)
 
 
 def exact_number(value: Any) -> Any:
-    """Return the rational (python-flint ``fmpq``) that a float or a rational of another type is."""
+    """Return the rational (python-flint ``fmpq``) that a float or a rational of another type is.
+
+    Examples
+    --------
+    >>> from fa_theory.laws import exact_number
+    >>> str(exact_number(0.75)), exact_number(0.1) == exact_number(1) / 10  # the float 0.1 is not a tenth
+    ('3/4', False)
+    """
     from flint import fmpq  # python-flint takes a tenth of a second to import, and few commands need it
 
     return value if isinstance(value, fmpq) else fmpq(*value.as_integer_ratio())
 
 
 def exact_rank(array: Array) -> int:
-    """Return the rank of a matrix over the rationals; of floats, that of the rational matrix that they are."""
+    """Return the rank of a matrix over the rationals; of floats, that of the rational matrix that they are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fa_theory.laws import exact_rank
+    >>> exact_rank(np.array([[1.0, 1.0], [1.0, 1.0 + 2.0**-52]]))  # as close to rank 1 as floats come
+    2
+    """
     return int(exact_matrix(array).rank())
 
 
 def exact_matrix(array: Array) -> Any:
-    """Return a matrix as python-flint's ``fmpq_mat``; floats are the rationals that they are."""
+    """Return a matrix as python-flint's ``fmpq_mat``; floats are the rationals that they are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fa_theory.laws import exact_matrix
+    >>> str(exact_matrix(np.array([[0.5, 0.0], [0.0, 3.0]])).det())
+    '3/2'
+    """
     from flint import fmpq_mat
 
     rows, columns = array.shape
@@ -63,6 +102,13 @@ def exact_network(network: Network) -> Network:
     ------
     ValueError
         If the activation is not homogeneous, or a rule is a user's own, which may not be rational.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> exact = ft.laws.exact_network(ft.initialise("gaussian", (2, 3, 1), "leaky_relu:0.5"))
+    >>> str(exact.activation.slope), type(exact.weights[0][0, 0]).__name__
+    ('1/2', 'fmpq')
     """
     activation = network.activation
     if activation.degree is None:

@@ -30,6 +30,12 @@ class LawCount(NamedTuple):
         nd + mn - md - m(m-1)/2, and md + m(m-1)/2.
     parameters : int
         nd + mn.
+
+    Examples
+    --------
+    >>> from fa_theory.laws import LawCount
+    >>> LawCount(laws=7, orbit=2, predicted_laws=7, predicted_orbit=2, parameters=9).complete
+    True
     """
 
     laws: int
@@ -64,6 +70,13 @@ def count_laws(network: Network) -> LawCount:
     Statement law-completeness (own). Two-layer linear FA moves (W_1, W_2) along (-B M, -M W_1^T) with M = E[e x^T]; all
     M occur over all data and losses. A law is constant along all of these, so laws and orbit together have at most as
     many dimensions as there are parameters; where both reach the formula, there is no further law.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> count = ft.laws.count_laws(ft.initialise("gaussian", (2, 3, 1)))
+    >>> count.laws, count.orbit, count.parameters, count.complete  # nd + mn - md, md, nd + mn
+    (7, 2, 9, True)
     """
     if network.depth != 2:
         raise ValueError(f"network must have two layers, got {network.depth}")

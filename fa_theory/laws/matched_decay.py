@@ -28,6 +28,12 @@ class DecayMatch(NamedTuple):
         2 lambda_l, at which 1/2 (|w_i|^2 + b_i^2) decays.
     above : float or None
         q lambda_{l+1}, at which Psi_i decays; None where Psi is not homogeneous.
+
+    Examples
+    --------
+    >>> from fa_theory.laws import DecayMatch
+    >>> DecayMatch(layer=0, rate=0.2, above=0.2).matched, DecayMatch(layer=0, rate=0.2, above=0.1).matched
+    (True, False)
     """
 
     layer: int
@@ -52,6 +58,15 @@ def decay_matches(network: Network, rates: Sequence[float]) -> tuple[DecayMatch,
         The network.
     rates : sequence of float
         lambda_1, ..., lambda_L.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.initialise("gaussian", (2, 3, 1))  # FA: the potential is linear in W_2, q = 1
+    >>> [match.matched for match in ft.laws.decay_matches(network, [0.1, 0.2])]
+    [True]
+    >>> [match.matched for match in ft.laws.decay_matches(network, [0.1, 0.1])]
+    [False]
     """
     matches = []
     for layer in layers_with_potential(network):
@@ -83,12 +98,31 @@ def matched_decay(start: Network, rates: Sequence[float], time: float) -> tuple[
     -----
     Statement matched-decay (own). By neuron-identity d/dt 1/2 |w_i|^2 = -p <M_i, F_{l+1}[:, i]> - lambda_l |w_i|^2, and
     d/dt Psi_i = -<M_i, F_{l+1}[:, i]> - q lambda_{l+1} Psi_i by Euler's theorem.
+
+    Examples
+    --------
+    >>> from math import log
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1]], [[2]]], "linear", [[[1]]])  # C = 1/2 - 2
+    >>> (law,) = ft.laws.matched_decay(network, [0.5, 1.0], time=log(3))
+    >>> round(law.item(), 9)  # C exp(-t)
+    -0.5
     """
     laws = zip(decay_matches(start, rates), neuron_law(start), strict=True)
     return tuple(law * exp(-match.rate * time) for match, law in laws if match.matched)
 
 
 def matched_laws(network: Network, rates: Sequence[float]) -> tuple[Array, ...]:
-    """Return C_i of the hidden layers whose decay is matched, as they are now."""
+    """Return C_i of the hidden layers whose decay is matched, as they are now.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1]], [[2]]], "linear", [[[1]]])
+    >>> [law.tolist() for law in ft.laws.matched_laws(network, [0.5, 1.0])]
+    [[-1.5]]
+    >>> ft.laws.matched_laws(network, [0.5, 0.5])  # the decays do not match
+    ()
+    """
     laws = zip(decay_matches(network, rates), neuron_law(network), strict=True)
     return tuple(law for match, law in laws if match.matched)

@@ -34,7 +34,14 @@ def _quadratic_form(rule: FeedbackRule, W: Array) -> Array:
 
 
 def has_matrix_law(network: Network) -> bool:
-    """Tell whether every layer's rule has a matrix law (a user's own potential has none that is known)."""
+    """Tell whether every layer's rule has a matrix law (a user's own potential has none that is known).
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> ft.laws.has_matrix_law(ft.initialise("gaussian", (2, 3, 1), rule="sign-fa"))
+    True
+    """
     known = (Backprop, AdaptiveFeedback, FeedbackAlignment, SignFeedback, DirectFeedback)
     return all(isinstance(rule, known) for rule in network.feedback)
 
@@ -55,6 +62,14 @@ def matrix_law(network: Network) -> tuple[Array, ...]:
     Notes
     -----
     Statement matrix-law (own).
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> (law,) = ft.laws.matrix_law(network)
+    >>> law.tolist()  # I - B W_2 - W_2^T B^T
+    [[-3.0, -3.0], [-3.0, -1.0]]
     """
     laws = []
     for layer in layers_with_potential(network):

@@ -19,7 +19,14 @@ _QUADRATIC = (AdaptiveFeedback, Backprop, DirectFeedback, FeedbackAlignment)
 
 
 def has_quadratic_laws(network: Network) -> bool:
-    """Tell whether every layer's rule has a quadratic potential (sign-FA's is not, a user's own need not be)."""
+    """Tell whether every layer's rule has a quadratic potential (sign-FA's is not, a user's own need not be).
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> [ft.laws.has_quadratic_laws(ft.initialise("gaussian", (2, 3, 1), rule=rule)) for rule in ("fa", "sign-fa")]
+    [True, False]
+    """
     return all(isinstance(rule, _QUADRATIC) for rule in network.feedback)
 
 
@@ -35,6 +42,13 @@ def quadratic_laws(network: Network) -> tuple[Array, ...]:
     -----
     Statement midpoint-exactness (own). With m the midpoint and Q quadratic, Q(y') - Q(y) = <grad Q(m), y' - y>, and
     y' - y = eta f(m), while <grad Q, f> = 0 at every point.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> [law.tolist() for law in ft.laws.quadratic_laws(network)]
+    [[-1.5, -0.5], [[-3.0, -3.0], [-3.0, -1.0]]]
     """
     require_degree(network)
     if not has_quadratic_laws(network):
@@ -47,6 +61,13 @@ def steepest_quadratic_law(network: Network) -> float:
     """Return the largest sum of absolute derivatives of any of the `quadratic_laws` by the weights and biases.
 
     A step whose equation is solved to a residual r (in the maximum norm) moves them by at most that many times r.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1, 2]], [[2]]], "relu", [[[3]]])
+    >>> ft.laws.steepest_quadratic_law(network)  # C = 1/2 |w|^2 - 3 v has the derivatives 1, 2 and -3
+    6.0
     """
     degree = require_degree(network)
     steepest = 0.0

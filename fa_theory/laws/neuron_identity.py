@@ -21,6 +21,15 @@ class Identity(NamedTuple):
         The two sides, neuron by neuron.
     size : array, (n_l,)
         The sum of the absolute values of all terms on both sides.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1]], [[2]]], "relu", [[[3]]])
+    >>> (identity,) = ft.laws.neuron_identity(network, np.array([[1.0]]), np.array([[1.0]]))
+    >>> identity.left.tolist(), identity.right.tolist(), identity.size.tolist()
+    ([-3.0], [-3.0], [6.0])
     """
 
     left: Array
@@ -58,6 +67,15 @@ def neuron_identity(
     Notes
     -----
     Statement neuron-identity (paper; form: own).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1]], [[2]]], "relu", [[[3]]])
+    >>> (identity,) = ft.laws.neuron_identity(network, np.array([[1.0]]), np.array([[1.0]]))
+    >>> identity.left.item(), identity.right.item()  # -<W_1, B e x^T> and -<B, e h^T>
+    (-3.0, -3.0)
     """
     degree = require_degree(network)
     passed = forward(network, X, slopes)

@@ -19,6 +19,14 @@ def unseen_inputs(network: Network, X: Array) -> Array:
     Notes
     -----
     Statement projection-law (own).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1, 2], [3, 4]], [[1, 1]]], "relu", [[[1], [1]]])
+    >>> ft.laws.unseen_inputs(network, np.array([[1.0, 0.0]])).tolist()  # only the first input is ever seen
+    [[0.0, 2.0], [0.0, 4.0]]
     """
     W, basis = to_numpy(network.weights[0]), spectrum(X).row_basis
     return from_numpy(W - (W @ basis.T) @ basis, network.weights[0])
@@ -33,6 +41,13 @@ def feedback_range(network: Network) -> Host:
     ------
     ValueError
         If the feedback is not fixed (FA or DFA).
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1], [2]], [[1, 1]]], "linear", [[[3], [4]]])
+    >>> abs(ft.laws.feedback_range(network)).round(9).tolist()
+    [[0.6], [0.8]]
     """
     rules = network.feedback
     if not all(isinstance(rule, FeedbackAlignment | DirectFeedback) for rule in rules):
@@ -55,6 +70,13 @@ def unreached_neurons(network: Network) -> Array:
     Notes
     -----
     Statement projection-law (own).
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1], [2]], [[1, 1]]], "linear", [[[1], [0]]])
+    >>> ft.laws.unreached_neurons(network).tolist()  # no feedback comes to the second neuron
+    [[0.0], [2.0]]
     """
     W, U = to_numpy(network.first_layer_weights()), feedback_range(network)
     return from_numpy(W - U @ (U.T @ W), network.weights[0])

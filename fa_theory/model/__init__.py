@@ -8,7 +8,6 @@ from fa_theory.model.feedback import (
     DirectFeedback,
     FeedbackAlignment,
     FeedbackRule,
-    PotentialFeedback,
     SignFeedback,
     feedback_rules,
 )
@@ -16,6 +15,7 @@ from fa_theory.model.initialise import INITIALISATIONS, initialise
 from fa_theory.model.losses import LOSSES, Loss, cross_entropy, exponential, logistic, loss, squared
 from fa_theory.model.margin import Margin, max_margin
 from fa_theory.model.network import Network, Parameters
+from fa_theory.model.potential import PotentialFeedback
 from fa_theory.model.problem import Problem, Spectrum, spectrum
 from fa_theory.model.state import State, load_state, save_state
 from fa_theory.model.transfer import BACKENDS, backend_namespace, to_backend

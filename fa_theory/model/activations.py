@@ -26,6 +26,16 @@ class Activation:
         The degree p of positive homogeneity; None when phi is not homogeneous (tanh), and then no neuron law holds.
     slope : float or None
         For piecewise-linear phi(z) = max(z, slope z): the slope for z < 0 (1: linear, 0: ReLU). None otherwise.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fa_theory.model import activation
+    >>> phi = activation("leaky_relu:0.5")
+    >>> phi.function(np.array([-2.0, 2.0])).tolist(), phi.derivative(np.array([-2.0, 2.0])).tolist()
+    ([-1.0, 2.0], [0.5, 1.0])
+    >>> phi.degree, phi.has_kink, phi.is_linear
+    (1, True, False)
     """
 
     name: str
@@ -92,6 +102,16 @@ def leaky_relu(slope: Any) -> Activation:
     ------
     ValueError
         If the slope is outside (0, 1].
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> import numpy as np
+    >>> from fa_theory.model import leaky_relu
+    >>> leaky_relu(0.5).function(np.array([-1.0, 3.0])).tolist()
+    [-0.5, 3.0]
+    >>> leaky_relu(Fraction(1, 5)).name, leaky_relu(1).name
+    ('leaky_relu:1/5', 'linear')
     """
     if not 0 < slope <= 1:
         raise ValueError(f"leaky_relu slope must lie in (0, 1], got {slope} (use 'relu' for slope 0)")
@@ -113,6 +133,14 @@ def power(degree: int) -> Activation:
     ------
     ValueError
         If the degree is not an integer >= 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fa_theory.model import power
+    >>> phi, z = power(3), np.array([-2.0, 1.0])
+    >>> (phi.derivative(z) * z == phi.degree * phi.function(z)).tolist()  # Euler's identity
+    [True, True]
     """
     if not (2 <= degree < float("inf") and int(degree) == degree):
         raise ValueError(f"power degree must be an integer >= 2, got {degree}")
@@ -133,6 +161,15 @@ def activation(name: str) -> Activation:
     ------
     ValueError
         If there is none of that name, or its number is missing or out of range.
+
+    Examples
+    --------
+    >>> from fa_theory.model import activation
+    >>> activation("leaky_relu:0.2").slope, activation("power:2").degree, activation("tanh").degree
+    (0.2, 2, None)
+    >>> activation("swish")
+    Traceback (most recent call last):
+    ValueError: activation must be one of linear, relu, tanh, leaky_relu:A, power:K, got 'swish'
     """
     kind, _, number = name.partition(":")
     if kind in _PLAIN and not number:
@@ -143,6 +180,8 @@ def activation(name: str) -> Activation:
         except (ValueError, ZeroDivisionError):
             raise ValueError(f"activation {name!r}: {number!r} is not a number") from None
         return _WITH_NUMBER[kind](value)
+    if kind in _WITH_NUMBER:
+        raise ValueError(f"activation {name!r} needs a number, as in {kind}:{'0.2' if kind == 'leaky_relu' else '2'}")
     raise not_among("activation", name, ("linear", "relu", "tanh", "leaky_relu:A", "power:K"))
 
 

@@ -13,9 +13,7 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-import numpy as np
-
-from fa_theory.backend import Array, floating, from_numpy, is_exact, namespace, number_like, require_same_kind, to_numpy
+from fa_theory.backend import Array, floating, is_exact, namespace, number_like, require_same_kind
 from fa_theory.choices import not_among
 
 RULES = ("fa", "sign-fa", "adafa", "backprop", "dfa")
@@ -23,7 +21,19 @@ RULES = ("fa", "sign-fa", "adafa", "backprop", "dfa")
 
 
 class FeedbackRule(Protocol):
-    """What a feedback rule offers."""
+    """What a feedback rule offers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fa_theory.model import Backprop, FeedbackRule, SignFeedback
+    >>> rules: list[FeedbackRule] = [Backprop(), SignFeedback()]
+    >>> W = np.array([[3.0, -1.0]])
+    >>> for rule in rules:  # Euler's identity <M_i, W[:, i]> = q Psi_i
+    ...     rule.name, (rule.matrix(W)[:, 0] * W[0]).tolist(), (rule.degree * rule.potential(W)).tolist()
+    ('backprop', [9.0, 1.0], [9.0, 1.0])
+    ('sign-fa', [3.0, 1.0], [3.0, 1.0])
+    """
 
     @property
     def name(self) -> str:
@@ -51,7 +61,8 @@ def _rowwise_inner(matrix: Array, weight: Array) -> Array:
     return namespace(weight).sum(matrix * weight.T, axis=1)
 
 
-def _validate_shape(label: str, matrix: Array, shape: tuple[int, ...], like: Array) -> None:
+def validate_shape(label: str, matrix: Array, shape: tuple[int, ...], like: Array) -> None:
+    """Raise, naming the matrix, unless it has this shape and the kind of numbers that `like` has."""
     if tuple(matrix.shape) != shape:
         raise ValueError(f"{label} must have shape {shape}, got {tuple(matrix.shape)}")
     require_same_kind(label, matrix, "the weights", like)
@@ -59,7 +70,16 @@ def _validate_shape(label: str, matrix: Array, shape: tuple[int, ...], like: Arr
 
 @dataclass(frozen=True)
 class Backprop:
-    """Backpropagation: M = W^T, Psi_i = 1/2 |W[:, i]|^2."""
+    """Backpropagation: M = W^T, Psi_i = 1/2 |W[:, i]|^2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fa_theory.model import Backprop
+    >>> W = np.array([[3.0, -1.0]])
+    >>> Backprop().matrix(W).tolist(), Backprop().potential(W).tolist()
+    ([[3.0], [-1.0]], [4.5, 0.5])
+    """
 
     name: ClassVar[str] = "backprop"
     degree: ClassVar[int | None] = 2
@@ -79,7 +99,16 @@ class Backprop:
 
 @dataclass(frozen=True, eq=False)
 class FeedbackAlignment:
-    """Feedback alignment (FA): M = B, fixed; Psi_i = <B[i, :], W[:, i]>."""
+    """Feedback alignment (FA): M = B, fixed; Psi_i = <B[i, :], W[:, i]>.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fa_theory.model import FeedbackAlignment
+    >>> rule = FeedbackAlignment(np.array([[2.0], [5.0]]))
+    >>> rule.potential(np.array([[3.0, -1.0]])).tolist()
+    [6.0, -5.0]
+    """
 
     B: Array
     name: ClassVar[str] = "fa"
@@ -99,12 +128,21 @@ class FeedbackAlignment:
 
     def validate(self, label: str, weight: Array, n_outputs: int) -> None:
         """Require B of shape (n_l, n_{l+1})."""
-        _validate_shape(label, self.B, (weight.shape[1], weight.shape[0]), weight)
+        validate_shape(label, self.B, (weight.shape[1], weight.shape[0]), weight)
 
 
 @dataclass(frozen=True)
 class SignFeedback:
-    """sign-FA: M = sign(W)^T with sign(0) = 0, Psi_i = |W[:, i]|_1."""
+    """sign-FA: M = sign(W)^T with sign(0) = 0, Psi_i = |W[:, i]|_1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fa_theory.model import SignFeedback
+    >>> W = np.array([[3.0, -1.0]])
+    >>> SignFeedback().matrix(W).tolist(), SignFeedback().potential(W).tolist()
+    ([[1.0], [-1.0]], [3.0, 1.0])
+    """
 
     name: ClassVar[str] = "sign-fa"
     degree: ClassVar[int | None] = 1
@@ -141,6 +179,14 @@ class AdaptiveFeedback:
         The weight W(0) at which the feedback is B(0).
     share : float or scalar array
         Which part of D weight decay has left; the number 1 without it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fa_theory.model import AdaptiveFeedback
+    >>> rule = AdaptiveFeedback(0.5, np.array([[1.0]]), np.array([[0.0]]))
+    >>> rule.matrix(np.array([[4.0]])).tolist(), rule.D.tolist(), rule.potential(np.array([[4.0]])).tolist()
+    ([[3.0]], [[1.0]], [8.0])
     """
 
     kappa: Any
@@ -187,8 +233,8 @@ class AdaptiveFeedback:
 
     def validate(self, label: str, weight: Array, n_outputs: int) -> None:
         """Require B(0) of shape (n_l, n_{l+1}) and W(0) of the weight's shape."""
-        _validate_shape(label, self.B_start, (weight.shape[1], weight.shape[0]), weight)
-        _validate_shape(f"{label}'s W_start", self.W_start, tuple(weight.shape), weight)
+        validate_shape(label, self.B_start, (weight.shape[1], weight.shape[0]), weight)
+        validate_shape(f"{label}'s W_start", self.W_start, tuple(weight.shape), weight)
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,6 +242,14 @@ class DirectFeedback:
     """Direct feedback alignment (DFA): delta_l = (B_l e) * phi'(z_l) with B_l fixed, (n_l, m).
 
     The last hidden layer is FA and has FA's potential. Deeper layers have none (statement dfa-law).
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.model import DirectFeedback
+    >>> rules = [DirectFeedback([[1.0]]), DirectFeedback([[2.0]])]
+    >>> ft.Network([[[1.0]], [[0.5]], [[3.0]]], "linear", rules).rule_name
+    'dfa'
     """
 
     B: Array
@@ -216,85 +270,7 @@ class DirectFeedback:
 
     def validate(self, label: str, weight: Array, n_outputs: int) -> None:
         """Require B of shape (n_l, m)."""
-        _validate_shape(label, self.B, (weight.shape[1], n_outputs), weight)
-
-
-@dataclass(frozen=True)
-class PotentialFeedback:
-    """A user's own rule: Psi and its gradient M, each a function of the weight W_{l+1}, (n_{l+1}, n_l).
-
-    Attributes
-    ----------
-    gradient : callable
-        W -> M, (n_l, n_{l+1}), with M[i, :] = grad Psi_i(W[:, i]).
-    energy : callable
-        W -> Psi, (n_l,).
-    name : str
-        A short name for tables.
-    degree : int or None
-        The degree q of positive homogeneity of Psi, if it has one.
-    """
-
-    gradient: Callable[[Array], Array]
-    energy: Callable[[Array], Array]
-    name: str = "potential"
-    degree: int | None = None
-    direct: ClassVar[bool] = False
-
-    def matrix(self, weight: Array) -> Array:
-        """Return the user's M."""
-        return self.gradient(weight)
-
-    def potential(self, weight: Array) -> Array:
-        """Return the user's Psi."""
-        return self.energy(weight)
-
-    def validate(self, label: str, weight: Array, n_outputs: int) -> None:
-        """Require the right shapes and kinds, that M = grad Psi, and Euler's <M_i, W[:, i]> = q Psi_i where q is given.
-
-        M is compared with a central difference at a generic point near the weight, as the weight may lie on a kink of
-        Psi; in float64 and with a short step, as the point may lie close to one.
-        """
-        shape = (weight.shape[1], weight.shape[0])
-        for name, array, of_shape in (
-            ("gradient(W)", self.gradient(weight), shape),
-            ("energy(W)", self.energy(weight), shape[:1]),
-        ):
-            _validate_shape(f"{label}: {name}", floating(f"{label}: {name}", array, len(of_shape)), of_shape, weight)
-        if not is_exact(weight):
-            self._compare_with_difference(label, weight)
-
-    def _compare_with_difference(self, label: str, weight: Array) -> None:
-        rng = np.random.default_rng(0)
-        host = to_numpy(weight).astype(float)
-        size = float(np.max(abs(host))) or 1.0
-        point = host + size / 4 * rng.standard_normal(host.shape)
-        shift = 1e-8 * size * rng.standard_normal(host.shape)
-        around = (from_numpy(W, weight) for W in (point + shift, point, point - shift))
-        ahead, here, behind = (to_numpy(self.energy(W)) for W in around)
-        matrix = to_numpy(self.gradient(from_numpy(point, weight)))
-        first_order = 2 * matrix * shift.T
-        _require_equal(
-            f"{label}: gradient(W) is not the gradient of energy(W)",
-            np.sum(first_order, axis=1),
-            ahead - behind,
-            np.sum(abs(first_order), axis=1) + 1e-8 * abs(here),
-        )
-        if self.degree is not None:
-            products = matrix * point.T
-            _require_equal(
-                f"{label}: energy(W) is not homogeneous of degree {self.degree}",
-                np.sum(products, axis=1),
-                self.degree * here,
-                np.sum(abs(products), axis=1),
-            )
-
-
-def _require_equal(complaint: str, left: Array, right: Array, scale: Array) -> None:
-    wrong = np.flatnonzero(~(abs(left - right) <= 1e-3 * scale))
-    if wrong.size:
-        i = int(wrong[0])
-        raise ValueError(f"{complaint}: at neuron {i}, {left[i]:.6g} is not {right[i]:.6g}")
+        validate_shape(label, self.B, (weight.shape[1], n_outputs), weight)
 
 
 def feedback_rules(name: str, weights: Sequence[Array], matrices: Sequence[Array]) -> tuple[FeedbackRule, ...]:
@@ -313,6 +289,14 @@ def feedback_rules(name: str, weights: Sequence[Array], matrices: Sequence[Array
     ------
     ValueError
         If there is no rule of that name, kappa is not a number >= 0, or a matrix is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fa_theory.model import feedback_rules
+    >>> (rule,) = feedback_rules("adafa:0.5", [np.ones((2, 3)), np.ones((1, 2))], [np.ones((2, 1))])
+    >>> rule.name, rule.kappa, rule.D.tolist()
+    ('adafa:0.5', 0.5, [[0.5], [0.5]])
     """
     kind, _, number = name.partition(":")
     n_hidden = len(weights) - 1

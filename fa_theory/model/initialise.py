@@ -60,6 +60,13 @@ def initialise(
         If a width is not an integer or the activation is neither a name nor an Activation.
     ValueError
         If an argument is out of range, or an aligned start is asked for with an activation that is not homogeneous.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.initialise("aligned", (3, 4, 1), "leaky_relu:0.2", seed=7)
+    >>> [round(float(C), 12) for C in ft.laws.neuron_law(network)[0]]
+    [-0.25, -0.25, -0.25, -0.25]
     """
     if kind not in INITIALISATIONS:
         raise not_among("init", kind, INITIALISATIONS)

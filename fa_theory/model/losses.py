@@ -34,6 +34,16 @@ class Loss:
         Raises ValueError, saying how to mend it, if the (N, m) labels are not of the kind that the loss needs.
     rational : bool
         Whether value and derivative of rationals are rational, so that exact data may be used.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fa_theory.model import squared
+    >>> output, labels = np.array([[3.0], [1.0]]), np.array([[1.0], [1.0]])
+    >>> squared.value(output, labels).tolist(), squared.derivative(output, labels).tolist()
+    ([2.0, 0.0], [[2.0], [0.0]])
+    >>> float(squared.mean(output, labels))
+    1.0
     """
 
     name: str
@@ -176,6 +186,14 @@ def loss(name: str) -> Loss:
     ------
     ValueError
         If there is none of that name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fa_theory.model import loss
+    >>> value = loss("logistic").mean(np.array([[0.0]]), np.array([[1.0]]))
+    >>> round(float(np.exp(value)), 12)  # log 2 at a margin of zero
+    2.0
     """
     if name not in LOSSES:
         raise not_among("loss", name, LOSSES)

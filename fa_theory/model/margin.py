@@ -32,6 +32,14 @@ class Margin:
         Convex weights a_j; with `upper` zero up to rounding they certify that the data are not separable.
     scale : float
         max_j |x_j|.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fa_theory.model import max_margin
+    >>> found = max_margin(np.array([[1.0], [2.0]]), np.array([1.0, -1.0]))
+    >>> found.lower, round(found.upper, 12)  # the dual weights certify that no margin is positive
+    (0.0, 0.0)
     """
 
     direction: Host
@@ -57,6 +65,14 @@ def max_margin(X: Array, labels: Array) -> Margin:
     ------
     ValueError
         If the labels are not N numbers -1 or +1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fa_theory.model import max_margin
+    >>> found = max_margin(np.array([[3.0, 1.0], [-2.0, 1.0]]), np.array([1.0, -1.0]))
+    >>> round(found.lower, 9), round(found.upper, 9)
+    (2.236067977, 2.236067977)
     """
     samples, signs = to_numpy(X).astype(float), to_numpy(labels).astype(float).reshape(-1, 1)
     if len(signs) != len(samples) or not np.all(abs(signs) == 1):

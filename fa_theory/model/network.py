@@ -15,6 +15,14 @@ class Parameters(NamedTuple):
 
     `shares` is empty but under weight decay with adaFA, where it holds an array (1,) for each hidden layer: which part
     of adaFA's D = B - kappa W^T the decay of B has left.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1.0, 2.0]], [[0.5]]], "linear", "backprop")
+    >>> halved = network.parameters._replace(weights=tuple(W / 2 for W in network.weights))
+    >>> network.with_parameters(halved).weights[0].tolist()
+    [[0.5, 1.0]]
     """
 
     weights: tuple[Array, ...]
@@ -33,7 +41,7 @@ class Network:
         phi, by name (``"leaky_relu:0.2"``) or as an object.
     feedback : str or sequence
         ``"backprop"``, ``"sign-fa"``, or one entry for each hidden layer: an FA matrix B_{l+1} of shape
-        (n_l, n_{l+1}), or a rule of `fa_theory.model.feedback`.
+        (n_l, n_{l+1}), or a rule of `fa_theory.model`.
     biases : sequence of arrays or None, optional
         b_1, ..., b_L, each of shape (n_l,) or None. Without it there are no biases.
 
@@ -46,6 +54,13 @@ class Network:
     -----
     Networks are not changed after they are made (`with_parameters` returns a changed copy), and they keep the arrays
     they were given, so do not write into these.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network = ft.Network([[[1.0, 2.0]], [[0.5]]], "leaky_relu:0.2", [[[1.0]]])
+    >>> network.depth, network.widths, network.activation.name, network.rule_name
+    (2, (2, 1, 1), 'leaky_relu:0.2', 'fa')
     """
 
     def __init__(

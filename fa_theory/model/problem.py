@@ -28,6 +28,16 @@ class Problem:
     ------
     TypeError, ValueError
         If an array is not real, not finite or of a shape that does not fit, or the labels are not of the loss's kind.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> problem = ft.Problem([[1.0, 0.0], [0.0, 1.0]], [1, -1], "logistic")
+    >>> problem.n_samples, problem.Y.tolist()
+    (2, [[1.0], [-1.0]])
+    >>> ft.Problem([[1.0, 0.0], [0.0, 1.0]], [1, 0], "logistic")
+    Traceback (most recent call last):
+    ValueError: Y must hold -1 and +1 for the logistic loss, got 0.0; map 0/1 labels with Y = 2 * Y - 1
     """
 
     def __init__(self, X: Any, Y: Any, loss: str | Loss = "squared") -> None:
@@ -74,6 +84,14 @@ class Spectrum:
         An orthonormal basis of the column space of X, as columns.
     samples : array, (N, d)
         X itself, on the host.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fa_theory.model import spectrum
+    >>> data = spectrum(np.array([[3.0, 0.0], [0.0, 0.0]]))
+    >>> data.rank, round(data.largest, 12), round(data.smallest_nonzero, 12), data.smallest_singular_ratio > 1
+    (1, 4.5, 4.5, False)
     """
 
     eigenvalues: np.ndarray[Any, Any]
@@ -103,7 +121,16 @@ class Spectrum:
 
 
 def spectrum(X: Array) -> Spectrum:
-    """Return the spectrum of X X^T / N, (N, d) samples as rows, with its numerical rank."""
+    """Return the spectrum of X X^T / N, (N, d) samples as rows, with its numerical rank.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fa_theory.model import spectrum
+    >>> X = np.array([[3.0, 0.0, 0.0], [0.0, 4.0, 0.0]])
+    >>> [round(float(value), 12) for value in spectrum(X).eigenvalues]
+    [8.0, 4.5]
+    """
     samples = to_numpy(X).astype(float) if is_exact(X) else to_numpy(X)
     left, singular, right = np.linalg.svd(samples, full_matrices=False)
     tolerance = max(samples.shape) * machine_epsilon(samples) * float(singular[0])

@@ -33,6 +33,19 @@ class State(NamedTuple):
         b_1, ..., b_L.
     matrices : tuple of arrays
         B_2, ..., B_L, the feedback of FA, adaFA (at the start) and DFA; empty where there is none.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import fa_theory as ft
+    >>> from fa_theory.model import load_state, save_state
+    >>> with TemporaryDirectory() as folder:
+    ...     network, problem = ft.initialise("gaussian", (2, 3, 1)), ft.Problem([[1.0, 2.0]], [1.0])
+    ...     save_state(Path(folder) / "start.npz", network, problem)
+    ...     state = load_state(Path(folder) / "start.npz")
+    >>> state.X.tolist(), state.biases, [W.shape for W in state.weights], [B.shape for B in state.matrices]
+    ([[1.0, 2.0]], (None, None), [(3, 2), (1, 3)], [(3, 1)])
     """
 
     X: Matrix
@@ -61,6 +74,20 @@ def save_state(path: str | os.PathLike[str], network: Network, problem: Problem)
         write and others' has none.
     OSError
         If the file cannot be written.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> import fa_theory as ft
+    >>> from fa_theory.model import save_state
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "start.npz"
+    ...     save_state(path, ft.initialise("gaussian", (2, 3, 1), biases=True), ft.Problem([[1.0, 2.0]], [1.0]))
+    ...     with np.load(path) as file:
+    ...         sorted(file)
+    ['B2', 'W1', 'W2', 'X', 'Y', 'b1', 'b2']
     """
     if is_exact(problem.X):
         raise ValueError("a state file holds floating-point numbers, got exact rationals")
@@ -87,6 +114,19 @@ def load_state(path: str | os.PathLike[str]) -> State:
     ValueError
         If the file is no .npz archive, an array is missing, has an unknown name, is pickled, not real, not finite or
         of a shape that does not fit; the message names the array.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import fa_theory as ft
+    >>> from fa_theory.model import load_state, save_state
+    >>> network, problem = ft.initialise("gaussian", (2, 3, 1)), ft.Problem([[1.0, 2.0]], [1.0])
+    >>> with TemporaryDirectory() as folder:
+    ...     save_state(Path(folder) / "start.npz", network, problem)
+    ...     state = load_state(Path(folder) / "start.npz")
+    >>> (state.weights[0] == network.weights[0]).all().item(), state.matrices[0].shape
+    (True, (3, 1))
     """
     arrays = _read(Path(path))
     unknown = [name for name in arrays if not re.fullmatch(r"X|Y|[Wb][1-9]\d*|B([2-9]|[1-9]\d+)", name)]

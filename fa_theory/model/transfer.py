@@ -25,6 +25,16 @@ def backend_namespace(name: str) -> Any:
     ------
     ValueError
         If the name is not one of `BACKENDS`, CuPy is not installed, or no CUDA device can be used; one line says which.
+
+    Examples
+    --------
+    >>> from fa_theory.model import backend_namespace
+    >>> xp = backend_namespace("numpy")
+    >>> float(xp.sum(xp.asarray([1.0, 2.0])))
+    3.0
+    >>> backend_namespace("fortran")
+    Traceback (most recent call last):
+    ValueError: backend must be one of numpy, cupy, got 'fortran'
     """
     if name not in BACKENDS:
         raise not_among("backend", name, BACKENDS)
@@ -58,6 +68,14 @@ def to_backend(network: Network, problem: Problem, backend: str | Any) -> tuple[
     ------
     ValueError
         If the backend is unknown or does not work here, or the arrays hold exact rationals.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network, problem = ft.initialise("small", (2, 3, 1)), ft.Problem([[1.0, 2.0]], [1.0])
+    >>> there, data = ft.to_backend(network, problem, "numpy")
+    >>> type(there.weights[0]).__name__, there.rule_name, data.loss.name
+    ('ndarray', 'fa', 'squared')
     """
     if is_exact(problem.X) or is_exact(network.weights[0]):
         raise ValueError("a backend takes floating-point arrays, got exact rationals")

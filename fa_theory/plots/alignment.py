@@ -27,6 +27,17 @@ def plot_alignment(trajectory: Trajectory, ax: Axes) -> Axes:
     -------
     Axes
         The same Axes. Its lines are one for each hidden layer, the zero line, and the crosses if there are any.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> import fa_theory as ft
+    >>> from fa_theory.plots import plot_alignment
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> run = ft.simulate(network, ft.Problem([[1, 0], [0, 1]], [1, 1]), method="gd", steps=10)
+    >>> ax = plot_alignment(run, Figure().add_subplot())
+    >>> ax.lines[0].get_label(), bool(min(ax.lines[0].get_ydata()) > 0)  # from an aligned start dominance never fails
+    ('layer 1', True)
     """
     layers = [each.layer for each in alignment_along(trajectory)]
     for index, layer in enumerate(layers):
@@ -70,6 +81,17 @@ def plot_dominance(trajectory: Trajectory, ax: Axes) -> Axes:
     Axes
         The same Axes. Its lines are, for each hidden layer, the feedback and the gradient form, and last the zero line.
         Times at which F_l (or G_l) is zero up to rounding are gaps.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> import fa_theory as ft
+    >>> from fa_theory.plots import plot_dominance
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> run = ft.simulate(network, ft.Problem([[1, 0], [0, 1]], [1, 1]), method="gd", steps=10)
+    >>> ax = plot_dominance(run, Figure().add_subplot())
+    >>> len(ax.lines), bool(min(ax.lines[0].get_ydata()) >= 0.5)  # the constant that statement descent gives
+    (3, True)
     """
     for index, (layer, _) in enumerate(alignment_along(trajectory)):
         for form, (size, counts) in enumerate(((layer.feedback, layer.moves), (layer.gradient, layer.slopes))):

@@ -41,6 +41,17 @@ def plot_bound(bound: Bound, trajectory: Trajectory, ax: Axes) -> Axes:
     ------
     ValueError
         If the bound does not apply.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> import fa_theory as ft
+    >>> from fa_theory.plots import plot_bound
+    >>> network, problem = ft.initialise("aligned", (2, 3, 1)), ft.Problem([[1, 0], [0, 1]], [1, 1])
+    >>> run = ft.simulate(network, problem, method="gd", steps=10)
+    >>> ax = plot_bound(ft.bounds.exponential_decay(network, problem), run, Figure().add_subplot())
+    >>> [line.get_label() for line in ax.lines]
+    ['observed', 'bound (exponential-decay)']
     """
     observed, limit, error = trajectory.loss - bound.floor, bound(trajectory.t), trajectory.error
     excess = bound.quantity == "excess_loss"
@@ -72,6 +83,17 @@ def plot_bounds(bounds: Sequence[Bound], trajectory: Trajectory, ax: Axes) -> Ax
     -------
     Axes
         The same Axes. Its lines are the observed loss and one for each bound that applies, in the order given.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> import fa_theory as ft
+    >>> from fa_theory.plots import plot_bounds
+    >>> network, problem = ft.initialise("aligned", (2, 3, 1)), ft.Problem([[1, 0], [0, 1]], [1, 1])
+    >>> run = ft.simulate(network, problem, method="gd", steps=10)
+    >>> drawn = [calculate(network, problem) for calculate in (ft.bounds.descent, ft.bounds.exponential_decay)]
+    >>> [line.get_label() for line in plot_bounds(drawn, run, Figure().add_subplot()).lines]
+    ['observed', 'descent', 'exponential-decay']
     """
     drawn = [bound for bound in bounds if bound.applicable]
     curves = [bound(trajectory.t) + bound.floor for bound in drawn]
@@ -105,6 +127,17 @@ def plot_losses(trajectories: Mapping[str, Trajectory], ax: Axes) -> Axes:
     ------
     ValueError
         If there are no runs.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> import fa_theory as ft
+    >>> from fa_theory.plots import plot_losses
+    >>> networks = {rule: ft.initialise("gaussian", (2, 3, 1), rule=rule) for rule in ("backprop", "fa")}
+    >>> problem = ft.Problem([[1, 0], [0, 1]], [1, 1])
+    >>> runs = {rule: ft.simulate(network, problem, method="gd", steps=10) for rule, network in networks.items()}
+    >>> [line.get_label() for line in plot_losses(runs, Figure().add_subplot()).lines]
+    ['backprop', 'fa']
     """
     if not trajectories:
         raise ValueError("trajectories must hold at least one run, got none")

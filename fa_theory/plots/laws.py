@@ -53,6 +53,17 @@ def plot_law_drift(trajectory: Trajectory, ax: Axes, laws: Sequence[str] | None 
     ------
     ValueError
         If a law has another id.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> import fa_theory as ft
+    >>> from fa_theory.plots import plot_law_drift
+    >>> network, problem = ft.initialise("aligned", (2, 3, 1)), ft.Problem([[1, 0], [0, 1]], [1, 1])
+    >>> run = ft.simulate(network, problem, time=1.0, points=5)
+    >>> drift, tolerance, _ = plot_law_drift(run, Figure().add_subplot(), laws=["neuron-law"]).lines
+    >>> bool((drift.get_ydata() <= tolerance.get_ydata()).all())
+    True
     """
     if laws is None:
         laws = [law for law, (assess, _) in LAWS.items() if assess(trajectory).verdict != "not_applicable"]

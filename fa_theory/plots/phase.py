@@ -39,6 +39,16 @@ def plot_phase_diagram(
     ------
     ValueError
         If the shape of `values` does not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from matplotlib.figure import Figure
+    >>> from fa_theory.plots import plot_phase_diagram
+    >>> ax, values = Figure().add_subplot(), np.array([[1.0, 2.0], [-1.0, np.nan]])
+    >>> ax = plot_phase_diagram([8, 16], [2, 3], values, ax, xlabel="width", ylabel="depth", label="dominance")
+    >>> [text.get_text() for text in ax.texts]
+    ['1', '2', '-1', '×']
     """
     values = np.asarray(values, dtype=float)
     if values.shape != (len(y), len(x)):

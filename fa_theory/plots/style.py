@@ -70,7 +70,16 @@ MARKS = 8
 
 
 def print_style() -> AbstractContextManager[None]:
-    """Return a context of Matplotlib's own defaults and `PRINT_STYLE`, whatever the user's settings are."""
+    """Return a context of Matplotlib's own defaults and `PRINT_STYLE`, whatever the user's settings are.
+
+    Examples
+    --------
+    >>> import matplotlib as mpl
+    >>> from fa_theory.plots import print_style
+    >>> with print_style():
+    ...     mpl.rcParams["font.size"], mpl.rcParams["axes.spines.top"]
+    (8.0, False)
+    """
     return style_context(["default", PRINT_STYLE])
 
 
@@ -88,6 +97,15 @@ def picture(draw: Callable[[Axes], Axes], *, width: float = COLUMN_WIDTH, height
     -------
     svg, png : bytes
         The contents of the two files, the same for the same picture (no date, no random identifiers).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fa_theory.plots import picture, plot_phase_diagram
+    >>> values = np.array([[0.5, -1.0]])
+    >>> svg, png = picture(lambda ax: plot_phase_diagram([8, 16], [2], values, ax, xlabel="n", ylabel="L", label="C"))
+    >>> svg[:5], png[1:4]
+    (b'<?xml', b'PNG')
     """
     svg, png = io.BytesIO(), io.BytesIO()
     with print_style():

@@ -63,6 +63,16 @@ def enclosed_bound(
         That of gradient descent.
     epsilon : float or None
         The loss to reach, by default half of the loss at the start.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.rigour import ExactStart, enclosed_bound
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> start = ExactStart(network, ft.Problem([[1, 0], [0, 1]], [1, 1]))
+    >>> enclosed_bound("descent", start, step_size=None, epsilon=None).applicable
+    True
+    >>> enclosed_bound("exponential-decay-path", start, step_size=None, epsilon=None)  # not computed in balls
     """
     if statement in FLOW_BOUNDS:
         return FLOW_BOUNDS[statement](start)

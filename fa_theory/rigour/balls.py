@@ -24,7 +24,18 @@ _ENDPOINT_BITS = 64
 
 
 class UndecidedError(ArithmeticError):
-    """Something cannot be decided at the present precision."""
+    """Something cannot be decided at the present precision.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.rigour import UndecidedError
+    >>> try:
+    ...     raise UndecidedError("the rate is not decided with 8192 bits, the limit")
+    ... except ArithmeticError as error:
+    ...     print(error)
+    the rate is not decided with 8192 bits, the limit
+    """
 
 
 class Interval(NamedTuple):
@@ -108,6 +119,15 @@ def outward(value: Ball) -> Interval:
 
     They stay clear of the ball by 2^-80 of its size, so that a finer ball of the same number fits between them even
     where that number has 64 bits itself.
+
+    Examples
+    --------
+    >>> from flint import arb
+    >>> from fa_theory.rigour import outward
+    >>> third = arb(1) / 3
+    >>> ends = outward(third)
+    >>> bool(arb(ends.lower) < third < arb(ends.upper)), max(m.bit_length() for m, _ in ends)
+    (True, 64)
     """
     if value.is_zero():
         return Interval((0, 0), (0, 0))
@@ -130,7 +150,15 @@ def power(value: Ball, exponent: int) -> Ball:
 
 
 def upper_float(value: Ball) -> float:
-    """Return a float that is certainly not below the ball; infinity where there is none."""
+    """Return a float that is certainly not below the ball; infinity where there is none.
+
+    Examples
+    --------
+    >>> from flint import arb
+    >>> from fa_theory.rigour import upper_float
+    >>> upper_float(arb(1) / 3) > 1 / 3, upper_float(arb(0.5))  # the float 1 / 3 is less than a third
+    (True, 0.5)
+    """
     return _float_beyond(value.upper(), 1)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -50,6 +50,16 @@ class EnclosedBound:
         The numbers, floats or sequences of floats, that were chosen and on which the bound rests.
     time : callable or None
         For a hitting time: () -> when the loss ``witness["epsilon"]`` has been reached, a ball at working precision.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.rigour import ExactStart, exponential_decay
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> bound = exponential_decay(ExactStart(network, ft.Problem([[1, 0], [0, 1]], [1, 1])))
+    >>> (value,) = bound.values([1])
+    >>> bound.applicable, round(float(value), 6), value.rel_accuracy_bits() >= 80  # exp(-2) / 4
+    (True, 0.033834, True)
     """
 
     id: str
@@ -82,9 +92,10 @@ class EnclosedBound:
         time = self.time
         return None if time is None else enclose(f"the time of {self.id}", lambda: (time(),))[0]
 
-    def values(self, at: tuple[Rational, ...]) -> tuple[Ball, ...]:
-        """Return the bound at times (steps for gd-decay), each to `balls.ACCURACY` bits."""
-        return tuple(enclose(f"{self.id} at {float_of_sign(t):.6g}", partial(self._value, t))[0] for t in at)
+    def values(self, at: Iterable[Any]) -> tuple[Ball, ...]:
+        """Return the bound at times (steps for gd-decay), numbers taken exactly, each to `balls.ACCURACY` bits."""
+        times = [rational(t) for t in at]
+        return tuple(enclose(f"{self.id} at {float_of_sign(t):.6g}", partial(self._value, t))[0] for t in times)
 
     def _value(self, at: Rational) -> tuple[Ball]:
         return (self.curve(at),)

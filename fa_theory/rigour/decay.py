@@ -16,7 +16,17 @@ from fa_theory.rigour.start import ExactStart, matrix_of, trace
 
 
 def descent(start: ExactStart) -> EnclosedBound:
-    """Enclose statement descent: L(t) <= L(0), with the constant of alignment dominance where the start tells it."""
+    """Enclose statement descent: L(t) <= L(0), with the constant of alignment dominance where the start tells it.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.rigour import ExactStart, descent
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "relu", [[[1], [1]]])
+    >>> bound = descent(ExactStart(network, ft.Problem([[1, 0], [0, 1]], [1, 1])))
+    >>> {name: float(ball) for name, ball in bound.enclosed_constants().items()}
+    {'start': 0.25, 'dominance': 0.5}
+    """
     network = start.floats
     judged = [
         assume.two_layers(network),
@@ -56,6 +66,15 @@ def exponential_decay(start: ExactStart) -> EnclosedBound:
 
     The rate is 2 s lambda for linear networks, else 2 (a^2 s_+ lambda_min - s_- lambda_max). Rank, c_i, floor and
     excess are rational; with s_- = 0 so is the decision whether the rate is positive.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.rigour import ExactStart, exponential_decay
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> bound = exponential_decay(ExactStart(network, ft.Problem([[1, 0], [0, 1]], [1, 1])))
+    >>> bound.applicable, 2 in bound.enclosed_constants()["rate"]  # 2 s lambda with s = 2 and lambda = 1/2
+    (True, True)
     """
     network, linear = start.floats, start.floats.activation.is_linear
     judged = [
@@ -118,6 +137,15 @@ def multi_output_decay(start: ExactStart) -> EnclosedBound:
 
     2 a0 is the smallest eigenvalue of the pencil -B^T C B - x H, so no square root of H is needed; whether it is
     positive is decided exactly.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.rigour import ExactStart, multi_output_decay
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 0], [0, 2]]], "linear", [[[1, 0], [0, 1]]])
+    >>> bound = multi_output_decay(ExactStart(network, ft.Problem([[1, 0], [0, 1]], [[1, 0], [0, 1]])))
+    >>> bound.applicable, round(float(bound.enclosed_constants()["rate"]), 9)  # 2 a0 lambda, a0 = 3/2, lambda = 1/2
+    (True, 1.5)
     """
     network = start.floats
     judged = [

@@ -17,6 +17,15 @@ def gd_decay(start: ExactStart, step_size: float) -> EnclosedBound:
     """Enclose statement gd-decay: L_k - L* <= (L_0 - L*) (1 - eta (2 - mu) theta c lambda-)^k for a step size eta.
 
     The first condition on eta is decided over the rationals, the second in balls.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.rigour import ExactStart, gd_decay
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> start = ExactStart(network, ft.Problem([[1, 0], [0, 1]], [1, 1]))
+    >>> [gd_decay(start, step_size).applicable for step_size in (0.1, 1.0)]  # the float bound certifies 0.14
+    [True, False]
     """
     network = start.floats
     judged = [*assume.linear_two_layers(network, start.problem)]

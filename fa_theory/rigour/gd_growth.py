@@ -78,6 +78,16 @@ def gd_decay_growth(start: ExactStart, step_size: float) -> EnclosedBound:
 
     theta, mu and kappa are those of the calculator. The first condition on the step size is decided over the
     rationals, the second in balls.
+
+    Examples
+    --------
+    >>> from flint import fmpq
+    >>> import fa_theory as ft
+    >>> from fa_theory.rigour import ExactStart, gd_decay_growth
+    >>> start = ExactStart(ft.Network([[[1]], [[2]]], "linear", [[[1]]]), ft.Problem([[1]], [0]))
+    >>> bound = gd_decay_growth(start, step_size=0.1)
+    >>> bound.applicable, [float(value) < 1e-6 for value in bound.values((fmpq(0), fmpq(100)))]  # after so many steps
+    (True, [False, True])
     """
     judged = list(judged_linear(start))
     empty = EnclosedBound(

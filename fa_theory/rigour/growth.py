@@ -21,6 +21,15 @@ def exponential_decay_growth(start: ExactStart) -> EnclosedBound:
 
     Any z with reach (z^3 / (2 min |b|) + z |C / b|) <= |y| - sqrt(2 N L), reach = sqrt(N lambda_max), is at most
     sqrt(Omega(L)); those that were found in floating point are taken where that is certain, else 0.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.rigour import ExactStart, exponential_decay_growth
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> bound = exponential_decay_growth(ExactStart(network, ft.Problem([[1, 0], [0, 1]], [1, 1])))
+    >>> [round(float(bound.enclosed_constants()[f"rate_at_{place}"]), 3) for place in ("start", "end")]
+    [2.033, 2.287]
     """
     network, linear = start.floats, start.floats.activation.is_linear
     judged = [

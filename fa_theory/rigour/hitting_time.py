@@ -20,6 +20,15 @@ def hitting_time(start: ExactStart, epsilon: float | None = None) -> EnclosedBou
 
     With the max-margin direction that was found in floating point as u, Q(tau) is rational for every rational tau; so
     where it turns positive is bracketed exactly. Its integral and the tau of epsilon are enclosed in balls.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.rigour import ExactStart, hitting_time
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> bound = hitting_time(ExactStart(network, ft.Problem([[1, 0], [0, 1]], [1, -1], "logistic")), epsilon=0.1)
+    >>> bound.applicable, round(float(bound.enclosed_time()), 2)  # by then the loss has been at most 0.1
+    (True, 19.77)
     """
     check_epsilon(epsilon)
     judged, direction = judged_data(start)

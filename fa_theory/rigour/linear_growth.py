@@ -140,6 +140,15 @@ def linear_decay_growth(start: ExactStart) -> EnclosedBound:
 
     K, a and h are rational. The sizes, the directions c and the eigenvalues of the calculator are witnesses: what the
     directions give is evaluated in balls, and that all eigenvalues are larger is decided by pivots.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.rigour import ExactStart, linear_decay_growth
+    >>> start = ExactStart(ft.Network([[[1]], [[2]]], "linear", [[[1]]]), ft.Problem([[1]], [0]))
+    >>> constants = linear_decay_growth(start).enclosed_constants()
+    >>> float(constants["a"]), round(float(constants["rate_at_start"]), 9)  # v - w^2 / 2, and 2 a
+    (1.5, 3.0)
     """
     judged = judged_linear(start)
     if not all(each.holds is True for each in judged):

@@ -24,6 +24,15 @@ def exponential_decay_patterns(start: ExactStart) -> EnclosedBound:
     The calculator's rate, or the first of a few slightly smaller ones that passes, is the witness; the neurons whose
     patterns certainly last and the matrix inequality are decided in balls. Without one the rate is that of
     exponential-decay, which always supports itself.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.rigour import ExactStart, exponential_decay_patterns
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> bound = exponential_decay_patterns(ExactStart(network, ft.Problem([[1, 0], [0, 1]], [1, 1])))
+    >>> bound.applicable, round(bound.witness["rate"], 3)  # a rate that certainly supports itself
+    (True, 2.325)
     """
     network, linear = start.floats, start.floats.activation.is_linear
     judged = [

@@ -58,6 +58,15 @@ def multi_output_decay_projection(start: ExactStart) -> EnclosedBound:
     """Enclose statement multi-output-decay-projection: L - L* <= V(0) / lambda_min(H) exp(-2 mu t).
 
     K is rational; a0 is a ball, and so mu is taken at both its ends.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.rigour import ExactStart, multi_output_decay_projection
+    >>> network = ft.Network([[[1], [2], [3]], [[2, 0, 0]]], "linear", [[[1], [0], [0]]])
+    >>> bound = multi_output_decay_projection(ExactStart(network, ft.Problem([[1]], [1])))
+    >>> round(float(bound.enclosed_constants()["rate"]), 9)  # 2 (a0 + K) with a0 = 3/2 and K = 2^2 + 3^2
+    29.0
     """
     network = start.floats
     judged = [

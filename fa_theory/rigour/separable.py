@@ -20,6 +20,15 @@ def separable_decay(start: ExactStart) -> EnclosedBound:
     """Enclose statement separable-decay, with the max-margin direction found in floating point as its witness.
 
     Any u that separates the data will do: gamma^2 = min_j (y_j u.x_j)^2 / |u|^2 and rho = a^2 gamma^2 s are rational.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.rigour import ExactStart, separable_decay
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> bound = separable_decay(ExactStart(network, ft.Problem([[1, 0], [0, 1]], [1, -1], "exponential")))
+    >>> round(float(bound.enclosed_constants()["rho"]), 9)  # gamma^2 s with gamma = 1 / sqrt(2) and s = 2
+    1.0
     """
     network, name = start.floats, start.problem.loss.name
     judged = [

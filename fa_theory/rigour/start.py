@@ -41,6 +41,15 @@ class ExactStart:
     ------
     ValueError
         If the activation is not homogeneous or the rule a user's own, which have no exact rational values.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.rigour import ExactStart
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> start = ExactStart(network, ft.Problem([[1, 0], [0, 1]], [1, 1]))
+    >>> start.rank, str(start.s), str(start.excess)  # exactly: s = -sum C_i, and the excess loss
+    (2, '2', '1/4')
     """
 
     def __init__(self, network: Network, problem: Problem) -> None:

@@ -142,6 +142,17 @@ def separable_decay_two_sided(start: ExactStart) -> EnclosedBound:
 
     Q is replaced by a lower bound in each cell and everything else is evaluated in balls; the smaller of this and
     separable-decay is the bound.
+
+    Examples
+    --------
+    >>> from flint import fmpq
+    >>> import fa_theory as ft
+    >>> from fa_theory.rigour import ExactStart, separable_decay, separable_decay_two_sided
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> start = ExactStart(network, ft.Problem([[1, 0], [0, 1]], [1, -1], "exponential"))
+    >>> found = (separable_decay(start), separable_decay_two_sided(start))
+    >>> [round(float(bound.values((fmpq(2),))[0]), 2) for bound in found]
+    [0.37, 0.28]
     """
     plain = separable_decay(start)
     judged = (
@@ -170,7 +181,17 @@ def separable_decay_two_sided(start: ExactStart) -> EnclosedBound:
 
 
 def hitting_time_two_sided(start: ExactStart, epsilon: float | None = None) -> EnclosedBound:
-    """Enclose statement hitting-time-two-sided for a loss of `epsilon`, with the cells of the calculator."""
+    """Enclose statement hitting-time-two-sided for a loss of `epsilon`, with the cells of the calculator.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.rigour import ExactStart, hitting_time, hitting_time_two_sided
+    >>> network = ft.Network([[[1, 0], [0, 1]], [[2, 1]]], "linear", [[[1], [1]]])
+    >>> start = ExactStart(network, ft.Problem([[1, 0], [0, 1]], [1, -1], "logistic"))
+    >>> bool(hitting_time_two_sided(start, 0.1).enclosed_time() < hitting_time(start, 0.1).enclosed_time())
+    True
+    """
     plain = hitting_time(start, epsilon)
     bound = replace(plain, id="hitting-time-two-sided")
     if not bound.applicable or plain.time is None:

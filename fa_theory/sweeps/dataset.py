@@ -29,7 +29,15 @@ _TYPES = {"outcome": str, "unique": bool, "n_steps": int}
 
 @dataclass(frozen=True)
 class Failure:
-    """An instance that could not be run: its number, its options and what went wrong."""
+    """An instance that could not be run: its number, its options and what went wrong.
+
+    Examples
+    --------
+    >>> from fa_theory.sweeps import Failure
+    >>> failure = Failure(3, {"rule": "fa", "width": 4, "seed": 7}, "MemoryError: an array is too large")
+    >>> print(f"instance {failure.number}, width {failure.options['width']}: {failure.error}")
+    instance 3, width 4: MemoryError: an array is too large
+    """
 
     number: int
     options: dict[str, Any]
@@ -48,6 +56,17 @@ class Sweep:
         Each of length n, the number of instances, in the order of the grid; see `fa_theory.sweep`.
     failures : tuple of Failure
         The instances that could not be run.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from fa_theory.sweeps import Sweep
+    >>> status, outcome = np.array(["finished", "finished"]), np.array(["completed", "diverged"])
+    >>> verdicts = np.array([2, 0], np.int8)  # places in fa_theory.verification.VERDICTS
+    >>> found = Sweep(Path("out"), {"status": status, "outcome": outcome, "verdict:descent": verdicts}, ())
+    >>> found["verdict:descent"].tolist(), found.outcomes, found.refuted
+    (['holds', 'refuted'], {'completed': 1, 'diverged': 1}, (1,))
     """
 
     folder: Path
@@ -195,6 +214,18 @@ def load(folder: str | Path) -> Sweep:
     ------
     ValueError
         If the folder holds no sweep, or one that is not finished.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import fa_theory as ft
+    >>> from fa_theory.sweeps import load
+    >>> with TemporaryDirectory() as folder:
+    ...     options = {"synthetic": "3x2", "method": "gd", "steps": 5, "seed": "0:3"}
+    ...     made = ft.sweep(options, folder, what="simulate", jobs=1)
+    ...     found = load(folder)
+    >>> len(found), bool((found["loss_end"] == made["loss_end"]).all()), found.options(2)
+    (3, True, {'synthetic': '3x2', 'method': 'gd', 'seed': 2, 'steps': 5})
     """
     folder = Path(folder)
     count = read_manifest(folder)["instances"]

@@ -30,7 +30,15 @@ _YES_NO = {"yes": True, "true": True, "no": False, "false": False}
 
 
 class Range(NamedTuple):
-    """From where samples draw an option: uniformly, or with a uniform logarithm; whole numbers include both ends."""
+    """From where samples draw an option: uniformly, or with a uniform logarithm; whole numbers include both ends.
+
+    Examples
+    --------
+    >>> from fa_theory.sweeps import Range
+    >>> sizes = Range(0.01, 1.0, log=True)  # "0.01..1:log" on the command line
+    >>> sizes.low, sizes.high, sizes.log
+    (0.01, 1.0, True)
+    """
 
     low: float
     high: float

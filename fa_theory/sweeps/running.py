@@ -22,7 +22,17 @@ _TRIED = 16
 
 
 class InterruptedSweepError(OSError):
-    """A sweep could not go on; what was finished is kept in its folder, and the same call goes on from there."""
+    """A sweep could not go on; what was finished is kept in its folder, and the same call goes on from there.
+
+    Examples
+    --------
+    >>> from fa_theory.sweeps import InterruptedSweepError
+    >>> try:
+    ...     raise InterruptedSweepError("the cluster was lost")
+    ... except OSError as reason:
+    ...     print(reason)
+    the cluster was lost
+    """
 
 
 def sweep(
@@ -93,6 +103,16 @@ def sweep(
     Seeds that the grid gives are used as they are. Else each instance's seed is derived from its own options (and, if
     sampled, its number): it depends neither on the order nor on the place where instances are run. An instance that
     raises an error, or whose process dies twice, is listed as a failure and stops no other.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import fa_theory as ft
+    >>> with TemporaryDirectory() as folder:
+    ...     options = {"synthetic": "3x2", "rule": "fa,backprop", "width": [2, 4], "method": "gd", "steps": 5}
+    ...     found = ft.sweep(options, folder, what="simulate", jobs=1)
+    >>> found.outcomes, [(str(rule), int(width)) for rule, width in zip(found["rule"], found["width"])]
+    ({'completed': 4}, [('fa', 2), ('fa', 4), ('backprop', 2), ('backprop', 4)])
     """
     plan = make_plan(grid, sample=sample, sample_seed=sample_seed, what=what, curves=curves)
     if jobs is not None and jobs < 1:

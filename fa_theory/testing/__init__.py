@@ -8,6 +8,7 @@ and worked out by hand. Assertions fail with a message that says where, by how m
 that ends with the instance as NumPy code.
 
 >>> import fa_theory as ft
+>>> from fa_theory.testing import assert_conserved
 >>> def oja(weights, X, e):
 ...     W, V = weights
 ...     h = X @ W.T

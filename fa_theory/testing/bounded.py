@@ -72,6 +72,7 @@ def assert_bound(
     --------
     >>> import numpy as np
     >>> import fa_theory as ft
+    >>> from fa_theory.testing import assert_bound
     >>> def feedback_alignment(weights, X, e, feedback):
     ...     (W, V), (B,) = weights, feedback
     ...     return [-(e @ B.T).T @ X / len(X), -e.T @ (X @ W.T) / len(X)]
@@ -82,6 +83,7 @@ def assert_bound(
     Traceback (most recent call last):
     AssertionError: feedback_alignment breaks the bound: at t = 0.9, loss 0.00173895 > 0.0015177, by 0.000221...
     """
+    __tracebackhide__ = True  # pytest shows the message, not the assertion's own lines
     require_host(network, problem)
     if points < 2:
         raise ValueError(f"points must be at least 2, got {points}")

@@ -21,7 +21,22 @@ _ROUGHLY = Accuracy(1e-2, 8)
 
 
 class UndecidedError(AssertionError):
-    """Raised where rounding or an integrator's error is so large that nothing could have been found wrong."""
+    """Raised where rounding or an integrator's error is so large that nothing could have been found wrong.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fa_theory as ft
+    >>> from fa_theory.testing import UndecidedError, assert_conserved
+    >>> network, problem = ft.Network([[[0.5]], [[2.0]]], "linear", [[[1.0]]]), ft.Problem([[1.0]], [0.5])
+    >>> def rough(weights):  # its difference quotients say nothing
+    ...     return np.floor(1e9 * weights[0]) % 7
+    >>> try:
+    ...     assert_conserved(lambda weights, X, e: weights, rough, network, problem, time=0)
+    ... except UndecidedError as reason:
+    ...     print(str(reason).partition(":")[0])
+    undecided
+    """
 
 
 def assert_conserved(
@@ -79,6 +94,7 @@ def assert_conserved(
     --------
     >>> import numpy as np
     >>> import fa_theory as ft
+    >>> from fa_theory.testing import assert_conserved
     >>> def feedback_alignment(weights, X, e, feedback):
     ...     (W, V), (B,) = weights, feedback
     ...     return [-(e @ B.T).T @ X / len(X), -e.T @ (X @ W.T) / len(X)]
@@ -91,6 +107,7 @@ def assert_conserved(
     Traceback (most recent call last):
     AssertionError: feedback_alignment does not conserve quantity: at t = 0, quantity[0] changes at the rate ...
     """
+    __tracebackhide__ = True  # pytest shows the message, not the assertion's own lines
     require_host(network, problem)
     if not 0 <= time < float("inf"):
         raise ValueError(f"time must be a finite number >= 0, got {time}")

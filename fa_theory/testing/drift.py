@@ -56,6 +56,7 @@ def assert_drift_identity(
     --------
     >>> import numpy as np
     >>> import fa_theory as ft
+    >>> from fa_theory.testing import assert_drift_identity
     >>> def feedback_alignment(weights, X, e, feedback):
     ...     (W, V), (B,) = weights, feedback
     ...     return [-(e @ B.T).T @ X / len(X), -e.T @ (X @ W.T) / len(X)]
@@ -63,6 +64,7 @@ def assert_drift_identity(
     >>> problem = ft.Problem([[1.0, -1.0], [0.0, 2.0]], [1.0, 0.5])
     >>> assert_drift_identity(feedback_alignment, network, problem)
     """
+    __tracebackhide__ = True  # pytest shows the message, not the assertion's own lines
     require_host(network, problem, exact=True)
     if not 0 < step_size < float("inf"):
         raise ValueError(f"step_size must be a positive finite number, got {step_size}")

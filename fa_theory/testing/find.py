@@ -30,6 +30,14 @@ class ConservedQuantity:
         A Python expression in W1, b1, W2, ...; indices count from 0.
     degree : int
         Its degree.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fa_theory.testing import ConservedQuantity
+    >>> quantity = ConservedQuantity("W1[0, 0]**2 - 2 * W2[0, 0]", 2)
+    >>> float(quantity([np.array([[3.0]]), np.array([[1.0]])]))
+    7.0
     """
 
     expression: str
@@ -70,6 +78,16 @@ class Conserved:
         Whether these are all conserved quantities, polynomial or not; None: not decided (always so for floats).
     gap : float
         For floats: the smallest singular value that counts over the largest that does not; infinite where exact.
+
+    Examples
+    --------
+    >>> from fa_theory.testing import find_conserved
+    >>> def backprop(weights, X, e):
+    ...     W, V = weights
+    ...     return [-(e @ V).T @ X / len(X), -e.T @ (X @ W.T) / len(X)]
+    >>> found = find_conserved(backprop, (1, 1, 1))
+    >>> print(found, len(found), found.evidence, found.complete, sep="; ")
+    W1[0, 0]**2 - W2[0, 0]**2; 1; exact; True
     """
 
     quantities: tuple[ConservedQuantity, ...]
@@ -138,6 +156,7 @@ def find_conserved(
 
     Examples
     --------
+    >>> from fa_theory.testing import find_conserved
     >>> def feedback_alignment(weights, X, e, feedback):
     ...     (W, V), (B,) = weights, feedback
     ...     return [-(e @ B.T).T @ X / len(X), -e.T @ (X @ W.T) / len(X)]

@@ -43,6 +43,14 @@ def networks(
         Whether every layer has a bias.
     exact : bool
         Whether all numbers are `fractions.Fraction` in object arrays.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> from fa_theory.testing import networks
+    >>> network = find(networks(rule="fa", activation="relu", biases=False), lambda network: network.depth == 3)
+    >>> network.widths, network.rule_name, network.activation.name
+    ((1, 1, 1, 1), 'fa', 'relu')
     """
     if widths is None:
         layers = draw(st.integers(2, 4)) if depth is None else depth
@@ -75,6 +83,7 @@ def feedback(draw: st.DrawFn, weights: Sequence[Any], *, rule: str | None = None
     --------
     >>> import numpy as np
     >>> from hypothesis import find
+    >>> from fa_theory.testing import feedback
     >>> (B,) = find(feedback([np.ones((2, 3)), np.ones((1, 2))], rule="fa"), lambda drawn: True)
     >>> B.matrix(np.ones((1, 2))).shape
     (2, 1)
@@ -110,6 +119,14 @@ def problems(
         d, m and N; else 1 to 3, what the loss allows up to 3, and 1 to 4.
     exact : bool
         Whether all numbers are `fractions.Fraction` in object arrays.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> from fa_theory.testing import problems
+    >>> problem = find(problems(loss="logistic", n_samples=2), lambda problem: problem.Y.sum() == 0)
+    >>> problem.X.tolist(), sorted(problem.Y.ravel().tolist())
+    ([[0.0], [0.0]], [-1.0, 1.0])
     """
     if loss is None:
         losses = [
@@ -145,7 +162,20 @@ def instances(
     biases: bool | None = None,
     exact: bool = False,
 ) -> tuple[Network, Problem]:
-    """Draw a network and a problem that fit each other; the arguments are those of `networks` and `problems`."""
+    """Draw a network and a problem that fit each other; the arguments are those of `networks` and `problems`.
+
+    Examples
+    --------
+    >>> from hypothesis import given, settings
+    >>> from fa_theory.dynamics import dissipation
+    >>> from fa_theory.testing import instances
+    >>> @settings(max_examples=5, deadline=None)
+    ... @given(instances(rule="backprop", activation="linear"))
+    ... def test_backpropagation_never_rises(instance):
+    ...     now = dissipation(*instance)
+    ...     assert now.rate <= 1e-9 * now.size
+    >>> test_backpropagation_never_rises()
+    """
     problem = draw(problems(loss=loss, n_outputs=n_outputs, n_samples=n_samples, exact=exact))
     n_hidden = (draw(st.integers(2, 4)) if depth is None else depth) - 1
     hidden = draw(st.lists(st.integers(1, 3), min_size=n_hidden, max_size=n_hidden))
@@ -175,10 +205,15 @@ def aligned_instances(
 
     Examples
     --------
-    >>> from hypothesis import find
-    >>> network, problem = find(aligned_instances(rule="fa"), lambda drawn: True)
-    >>> network.widths, network.activation.name
-    ((1, 1, 1), 'linear')
+    >>> import fa_theory as ft
+    >>> from hypothesis import given, settings
+    >>> from fa_theory.testing import aligned_instances
+    >>> @settings(max_examples=5, deadline=None)
+    ... @given(aligned_instances(rule="fa"))
+    ... def test_every_law_starts_negative(start):
+    ...     network, problem = start
+    ...     assert max(ft.laws.neuron_law(network)[0]) < 0
+    >>> test_every_law_starts_negative()
     """
     d = draw(st.integers(1, 3))
     problem = draw(_independent(d) if loss == "squared" else separable_problems(d, loss))

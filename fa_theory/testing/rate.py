@@ -36,6 +36,14 @@ class Rate(NamedTuple):
         The relative rounding of one.
     difference : array, (K,)
         The error estimate of the difference quotient that the rate was read from.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fa_theory.testing import Rate
+    >>> rate = Rate(np.array([1e-17, 0.5]), np.array([1.0, 1.0]), 10, 2.0**-52, np.zeros(2))
+    >>> (abs(rate.rate) <= rate.tolerance).tolist()
+    [True, False]
     """
 
     rate: Host

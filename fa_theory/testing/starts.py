@@ -33,10 +33,13 @@ def starts_for(statement: str) -> Instances:
     Examples
     --------
     >>> import fa_theory as ft
-    >>> from hypothesis import find
-    >>> network, problem = find(starts_for("exponential-decay"), lambda drawn: True)
-    >>> ft.bounds.exponential_decay(network, problem).applicable
-    True
+    >>> from hypothesis import given, settings
+    >>> from fa_theory.testing import starts_for
+    >>> @settings(max_examples=5, deadline=None)
+    ... @given(starts_for("exponential-decay"))
+    ... def test_the_bound_applies(start):
+    ...     assert ft.bounds.exponential_decay(*start).applicable
+    >>> test_the_bound_applies()
     >>> starts_for("no-free-lunch")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ValueError: statement must be one of neuron-identity, neuron-law, ..., got 'no-free-lunch'

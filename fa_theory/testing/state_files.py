@@ -27,6 +27,17 @@ class StateFile(NamedTuple):
         What was saved.
     broken : str or None
         What was done to the file so that it is none; None for a good one.
+
+    Examples
+    --------
+    >>> from hypothesis import given, settings
+    >>> from fa_theory.testing import StateFile, state_files
+    >>> @settings(max_examples=5, deadline=None)
+    ... @given(state_files(depth=2))
+    ... def test_my_reader(file: StateFile):
+    ...     assert file.content.startswith(b"PK")  # read it here, and compare with file.network and file.problem
+    ...     assert file.network.depth == 2 and file.broken is None
+    >>> test_my_reader()
     """
 
     content: bytes
@@ -51,12 +62,16 @@ def state_files(draw: st.DrawFn, /, *, valid: bool = True, **fixed: Any) -> Stat
 
     Examples
     --------
-    >>> from hypothesis import find
-    >>> drawn = find(state_files(depth=2, rule="fa", biases=False), lambda file: True)
-    >>> sorted(np.load(BytesIO(drawn.content)))
-    ['B2', 'W1', 'W2', 'X', 'Y']
-    >>> find(state_files(valid=False), lambda file: True).broken
-    'W1 is missing'
+    >>> from io import BytesIO
+    >>> import numpy as np
+    >>> from hypothesis import given, settings
+    >>> from fa_theory.testing import state_files
+    >>> @settings(max_examples=5, deadline=None)
+    ... @given(state_files(depth=2, rule="fa", biases=False), state_files(valid=False))
+    ... def test_files(good, bad):
+    ...     assert sorted(np.load(BytesIO(good.content))) == ["B2", "W1", "W2", "X", "Y"]
+    ...     assert bad.broken is not None  # such as "W1 is missing"
+    >>> test_files()
     """
     network, problem = draw(instances(**fixed))
     with TemporaryDirectory() as folder:

@@ -25,6 +25,13 @@ def entries(bound: int = 2, *, nonzero: bool = False, exact: bool = False) -> st
         Whether zero is left out.
     exact : bool
         Whether the number is a `fractions.Fraction` instead of a float.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> from fa_theory.testing import entries
+    >>> find(entries(), lambda number: number > 1), find(entries(exact=True), lambda number: number < 0)
+    (1.125, Fraction(-1, 1))
     """
     if exact:
         numbers: st.SearchStrategy[Any] = st.fractions(-bound, bound, max_denominator=6)
@@ -35,19 +42,45 @@ def entries(bound: int = 2, *, nonzero: bool = False, exact: bool = False) -> st
 
 @st.composite
 def arrays(draw: st.DrawFn, shape: tuple[int, ...], elements: st.SearchStrategy[Any] | None = None) -> Host:
-    """Draw an array of a shape; of dtype object if the elements are fractions (default: `entries`, as float64)."""
+    """Draw an array of a shape; of dtype object if the elements are fractions (default: `entries`, as float64).
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> from fa_theory.testing import arrays
+    >>> find(arrays((2, 2)), lambda array: array[0, 1] > 1).tolist()
+    [[0.0, 1.125], [0.0, 0.0]]
+    """
     elements = entries() if elements is None else elements
     drawn = draw(st.lists(elements, min_size=prod(shape), max_size=prod(shape)))
     return np.array(drawn, dtype=object if any(isinstance(each, Fraction) for each in drawn) else float).reshape(shape)
 
 
 def activations(*, homogeneous: bool = True, exact: bool = False) -> st.SearchStrategy[Activation]:
-    """Draw linear, leaky ReLU, ReLU or a power; tanh too unless `homogeneous`; with exact slopes if `exact`."""
+    """Draw linear, leaky ReLU, ReLU or a power; tanh too unless `homogeneous`; with exact slopes if `exact`.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> from fa_theory.testing import activations
+    >>> find(activations(), lambda phi: phi.has_kink).name
+    'leaky_relu:0.2'
+    >>> find(activations(homogeneous=False), lambda phi: phi.degree is None).name
+    'tanh'
+    """
     slopes = [Fraction(1, 5), Fraction(1, 2)] if exact else [0.2, 0.5]
     choices = [linear, *map(leaky_relu, slopes), relu, power(2), power(3)]
     return st.sampled_from(choices if homogeneous else [*choices, tanh])
 
 
 def feedback_names(*, direct: bool = True) -> st.SearchStrategy[str]:
-    """Draw a rule's name: fa, sign-fa, adafa:K for some K, backprop, and dfa if `direct`."""
+    """Draw a rule's name: fa, sign-fa, adafa:K for some K, backprop, and dfa if `direct`.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> from fa_theory.testing import feedback_names
+    >>> find(feedback_names(), lambda name: ":" in name), find(feedback_names(), lambda name: name.startswith("d"))
+    ('adafa:0', 'dfa')
+    """
     return st.sampled_from(["fa", "sign-fa", "adafa:0", "adafa:0.5", "adafa:2", "backprop", *["dfa"] * direct])

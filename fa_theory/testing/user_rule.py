@@ -34,9 +34,24 @@ class UserRule:
     xp : module, optional
         The library that it is written in: ``numpy`` (the default), ``torch``, ``jax.numpy`` or any other with
         ``asarray``. Numbers cross the border as the network's, in that library's precision.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fa_theory as ft
+    >>> from fa_theory.testing import UserRule
+    >>> def oja(weights, X, e):
+    ...     W, V = weights
+    ...     h = X @ W.T
+    ...     return [h.T @ X / len(X), -e.T @ h / len(X)]
+    >>> network = ft.Network([[[0.5, 1.0]], [[2.0]]], "linear", [[[1.0]]])
+    >>> updates = UserRule(oja).updates(network, np.array([[2.0, 1.0]]), np.array([[3.0]]))
+    >>> [update.tolist() for update in updates.weights]
+    [[[4.0, 2.0]], [[-6.0]]]
     """
 
     def __init__(self, rule: Rule, xp: Any = None) -> None:
+        _check_parameters(rule)
         self.rule, self.xp = rule, np if xp is None else xp
         self.asked = asked_by_name(rule)
         self.epsilon = 0.0
@@ -131,6 +146,25 @@ def asked_by_name(function: Callable[..., Any]) -> tuple[str, ...]:
     )
 
 
+def _check_parameters(rule: Rule) -> None:
+    """Raise TypeError if a rule wants what no rule is given, or in another order."""
+    if not callable(rule):
+        raise TypeError(f"rule must be a function of weights, X and e, got {type(rule).__name__}")
+    try:
+        parameters = list(inspect.signature(rule).parameters.values())
+    except (TypeError, ValueError):  # some builtins have none
+        return
+    positional = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+    others = [each for each in parameters if each.kind is each.KEYWORD_ONLY] + positional[3:]
+    early = [each.name for each in positional[:3] if each.name in _BY_NAME]
+    unknown = [each.name for each in others if each.default is each.empty and each.name not in _BY_NAME]
+    if early or unknown:
+        raise TypeError(
+            f"{name_of(rule, 'rule')} must take weights, X, e and, if it wants them, feedback and biases (by these "
+            f"names, after the others), got the parameter {(early or unknown)[0]!r}"
+        )
+
+
 def name_of(function: Any, otherwise: str) -> str:
     """Return a function's name if it can be typed, else another."""
     name = getattr(function, "__name__", otherwise)
@@ -138,7 +172,13 @@ def name_of(function: Any, otherwise: str) -> str:
 
 
 def require_host(network: Network, problem: Problem, *, exact: bool = False) -> None:
-    """Raise TypeError unless network and problem hold NumPy arrays, of floats if not `exact`, and fit each other."""
+    """Raise TypeError unless network and problem hold NumPy arrays, floats if not `exact`, and fit each other."""
+    kinds: tuple[tuple[object, type], ...] = ((network, Network), (problem, Problem))
+    if not all(isinstance(given, kind) for given, kind in kinds):
+        raise TypeError(
+            "network must be a fa_theory.Network and problem a fa_theory.Problem, in this order, got "
+            f"{type(network).__name__} and {type(problem).__name__}"
+        )
     for name, array in (("network", network.weights[0]), ("problem", problem.X)):
         if not isinstance(array, np.ndarray):
             raise TypeError(

@@ -15,7 +15,17 @@ from fa_theory.verification.verdict import Verdict, first_failure, no_weight_dec
 
 
 def without_decay(bound: Bound, rates: tuple[float, ...]) -> Bound:
-    """Return a bound with the assumption that there is no weight decay, which fails if a rate is not zero."""
+    """Return a bound with the assumption that there is no weight decay, which fails if a rate is not zero.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import without_decay
+    >>> network, problem = ft.initialise("aligned", (2, 3, 1)), ft.Problem([[1.0, 0.0], [0.0, 2.0]], [1.0, -1.0])
+    >>> bound = ft.bounds.exponential_decay(network, problem)
+    >>> bound.applicable, without_decay(bound, (0.1, 0.1)).applicable
+    (True, False)
+    """
     return replace(bound, assumptions=(no_weight_decay(rates), *bound.assumptions)) if rates else bound
 
 
@@ -28,6 +38,16 @@ def assess_bound(bound: Bound, trajectory: Trajectory) -> Verdict:
     At each time after the start the slack, bound minus loss, must be at least the loss's error estimate plus the
     bound's own rounding for the bound to hold; where the loss exceeds the bound by more than that it is refuted; else
     the verdict is undecided. At the start the two may be equal.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import assess_bound
+    >>> network, problem = ft.initialise("aligned", (2, 3, 1)), ft.Problem([[1.0, 0.0], [0.0, 2.0]], [1.0, -1.0])
+    >>> bound = ft.bounds.exponential_decay(network, problem)
+    >>> verdict = assess_bound(bound, ft.simulate(network, problem, time=1.0, points=5))
+    >>> verdict.verdict, 0 < verdict.margin < 1
+    ('holds', True)
     """
     failure = first_failure(
         no_weight_decay(trajectory.weight_decay),
@@ -74,7 +94,17 @@ def _tightness(bound: Bound, trajectory: Trajectory, values: np.ndarray[tuple[in
 
 
 def assess_descent(bound: Bound, trajectory: Trajectory) -> Verdict:
-    """Judge statement descent: never above the start, never rising, and dominance at least as predicted."""
+    """Judge statement descent: never above the start, never rising, and dominance at least as predicted.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import assess_descent
+    >>> network, problem = ft.initialise("aligned", (2, 3, 1)), ft.Problem([[1.0, 0.0], [0.0, 2.0]], [1.0, -1.0])
+    >>> run = ft.simulate(network, problem, time=1.0, points=5)
+    >>> assess_descent(ft.bounds.descent(network, problem), run).verdict
+    'holds'
+    """
     verdict = assess_bound(bound, trajectory)
     if verdict.verdict not in ("holds", "undecided") or verdict.evidence is None:
         return verdict
@@ -102,6 +132,18 @@ def assess_hitting_time(bound: Bound, trajectory: Trajectory) -> Verdict:
 
     The curve is what can be refuted: it says from when on the loss stays at most epsilon, while the loss may have
     dipped to epsilon between two recorded times. Where the loss was not seen there by then, the row is undecided.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import assess_hitting_time
+    >>> network = ft.initialise("aligned", (2, 3, 1))
+    >>> problem = ft.Problem([[1.0, 0.0], [0.0, 2.0]], [1.0, -1.0], "logistic")
+    >>> bound = ft.bounds.hitting_time(network, problem, epsilon=0.3)
+    >>> for time in (0.1, 1.1 * bound.time):
+    ...     assess_hitting_time(bound, ft.simulate(network, problem, time=time, points=11)).verdict
+    'undecided'
+    'holds'
     """
     verdict = assess_bound(bound, trajectory)
     if verdict.evidence is None or verdict.verdict == "refuted" or bound.epsilon is None:
@@ -123,6 +165,18 @@ def assess_generalised_decay(bound: Bound, rate: Callable[[float], float], traje
 
     The premise is measured at every recorded state with a positive (excess) loss. Where the rate of decay falls short
     of g by more than rounding the verdict is not applicable, with the shortfall in parts of g as its margin.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import assess_generalised_decay
+    >>> network = ft.Network([[[1.0]], [[0.0]]], "linear", [[[0.0]]])  # no feedback: L = 1/2 exp(-2 t)
+    >>> run = ft.simulate(network, ft.Problem([[1.0]], [1.0]), time=1.0, points=5)
+    >>> for speed in (1.0, 3.0):
+    ...     bound = ft.bounds.generalised_decay(lambda L: speed * L, float(run.loss[0]))
+    ...     assess_generalised_decay(bound, lambda L: speed * L, run).verdict
+    'holds'
+    'not_applicable'
     """
     allowed = 4 * machine_epsilon(trajectory.problem.X) * trajectory.problem.n_samples
     worst, when = float("inf"), 0.0

@@ -22,6 +22,14 @@ def assess_law_completeness(network: Network, weight_decay: tuple[float, ...] = 
     """Judge statement law-completeness at the start: count the laws and the dimension of the orbit over the rationals.
 
     Both numbers are predicted, and together they are the number of weights, so that nothing is left for another law.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import assess_law_completeness
+    >>> verdict = assess_law_completeness(ft.initialise("gaussian", (2, 3, 1)))
+    >>> print(verdict.evidence, verdict.detail, sep=": ")
+    exact: nd + mn - md - m(m-1)/2 = 7 laws at n = 3, d = 2, m = 1; exact ranks: 7 laws, orbit 2, weights 9
     """
     failure = first_failure(
         no_weight_decay(weight_decay),

@@ -46,6 +46,16 @@ class LawDrift(NamedTuple):
         The largest error estimate up to the next recorded time, plus rounding.
     size : float
         The size of the terms that the quantity adds up, for a relative reading.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import neuron_law_drift
+    >>> network = ft.Network([[[0.0]], [[0.0]]], "linear", [[[1.0]]])
+    >>> run = ft.simulate(network, ft.Problem([[1.0]], [1.0]), method="gd", steps=2, step_size=0.5)
+    >>> found = neuron_law_drift(run)
+    >>> found.drift.tolist(), bool(found.tolerance[-1] < 1e-12)  # eta^2/2 |F_1|^2 in every step
+    ([0.0, 0.125, 0.25], True)
     """
 
     drift: Host
@@ -82,6 +92,15 @@ def law_drift(
         The size of the terms that the quantity adds up.
     segments : list of (int, int), optional
         Index ranges within each of which the quantity should be constant; the whole run by default.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import law_drift
+    >>> network = ft.Network([[[0.0]], [[0.0]]], "linear", [[[1.0]]])
+    >>> run = ft.simulate(network, ft.Problem([[1.0]], [1.0]), method="gd", steps=2, step_size=0.5)
+    >>> law_drift(run, lambda now: now.weights[0], size=1.0).drift.tolist()
+    [0.0, 0.5, 1.0]
     """
     values, uncertainty = trajectory.along(quantity)
     count = len(values)
@@ -106,13 +125,36 @@ def judge_drift(statement: str, drift: LawDrift, trajectory: Trajectory, remark:
 
 
 def neuron_law_drift(trajectory: Trajectory) -> LawDrift:
-    """Measure the neuron law along a trajectory (all hidden layers that have it)."""
+    """Measure the neuron law along a trajectory (all hidden layers that have it).
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import neuron_law_drift
+    >>> network = ft.initialise("aligned", (2, 3, 1), "leaky_relu:0.2", seed=0)
+    >>> run = ft.simulate(network, ft.Problem([[1.0, 0.0], [0.0, 2.0]], [1.0, -1.0]), time=1.0, points=5)
+    >>> found = neuron_law_drift(run)
+    >>> found.drift.shape, bool((found.drift <= found.tolerance).all())
+    ((5,), True)
+    """
     size = max(float(np.max(joined(neuron_law_size(trajectory.network_at(k))))) for k in (0, len(trajectory.t) - 1))
     return law_drift(trajectory, lambda network: joined(neuron_law(network)), size)
 
 
 def assess_neuron_law(trajectory: Trajectory) -> Verdict:
-    """Judge statement neuron-law on a trajectory of the flow, or of a Gauss method where that keeps it exactly."""
+    """Judge statement neuron-law on a trajectory of the flow, or of a Gauss method where that keeps it exactly.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import assess_neuron_law
+    >>> problem = ft.Problem([[1.0, 0.0], [0.0, 2.0]], [1.0, -1.0])
+    >>> for phi in ("leaky_relu:0.2", "tanh"):
+    ...     run = ft.simulate(ft.initialise("gaussian", (2, 3, 1), phi), problem, time=1.0, points=5)
+    ...     assess_neuron_law(run).verdict
+    'holds'
+    'not_applicable'
+    """
     network = trajectory.network
     quadratic = not any(isinstance(rule, SignFeedback | PotentialFeedback) for rule in network.feedback)
     failure = first_failure(
@@ -144,7 +186,18 @@ def _between_sign_changes(trajectory: Trajectory) -> list[tuple[int, int]]:
 
 
 def matrix_law_drift(trajectory: Trajectory) -> LawDrift:
-    """Measure the matrix law along a trajectory; under sign-FA within the stretches between sign changes."""
+    """Measure the matrix law along a trajectory; under sign-FA within the stretches between sign changes.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import matrix_law_drift
+    >>> network = ft.initialise("gaussian", (2, 3, 1), seed=0)
+    >>> run = ft.simulate(network, ft.Problem([[1.0, 0.0], [0.0, 2.0]], [1.0, -1.0]), time=1.0, points=5)
+    >>> found = matrix_law_drift(run)
+    >>> bool((found.drift <= found.tolerance).all())
+    True
+    """
     size = max(_matrix_law_size(trajectory.network_at(k)) for k in (0, len(trajectory.t) - 1))
     signs = any(isinstance(rule, SignFeedback) for rule in trajectory.network.feedback)
     segments = _between_sign_changes(trajectory) if signs else None
@@ -152,7 +205,19 @@ def matrix_law_drift(trajectory: Trajectory) -> LawDrift:
 
 
 def assess_matrix_law(trajectory: Trajectory) -> Verdict:
-    """Judge statement matrix-law on a trajectory of the flow, or of a Gauss method where that keeps it exactly."""
+    """Judge statement matrix-law on a trajectory of the flow, or of a Gauss method where that keeps it exactly.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import assess_matrix_law
+    >>> problem = ft.Problem([[1.0, 0.0], [0.0, 2.0]], [1.0, -1.0])
+    >>> for phi in ("linear", "relu"):
+    ...     run = ft.simulate(ft.initialise("gaussian", (2, 3, 1), phi), problem, time=1.0, points=5)
+    ...     assess_matrix_law(run).verdict
+    'holds'
+    'not_applicable'
+    """
     network = trajectory.network
     signs = any(isinstance(rule, SignFeedback) for rule in network.feedback)
     widest = max(network.widths[1:-1])
@@ -173,7 +238,17 @@ def assess_matrix_law(trajectory: Trajectory) -> Verdict:
 
 
 def projection_law_drift(trajectory: Trajectory) -> LawDrift:
-    """Measure W_1 (I - P_X), and in linear networks with fixed feedback (I - U U^T) (W_1, b_1), along a trajectory."""
+    """Measure W_1 (I - P_X), and in linear networks with fixed feedback (I - U U^T) (W_1, b_1), along a trajectory.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import projection_law_drift
+    >>> network, problem = ft.initialise("gaussian", (3, 2, 1)), ft.Problem([[1.0, 2.0, 0.0]], [1.0])
+    >>> found = projection_law_drift(ft.simulate(network, problem, method="gd", steps=20))
+    >>> bool((found.drift <= found.tolerance).all())  # linear in W_1, so kept by steps too
+    True
+    """
     network, X = trajectory.network, trajectory.problem.X
     fixed = all(isinstance(rule, FeedbackAlignment | DirectFeedback) for rule in network.feedback)
     with_range = fixed and network.activation.is_linear
@@ -190,7 +265,17 @@ def projection_law_drift(trajectory: Trajectory) -> LawDrift:
 
 
 def assess_projection_law(trajectory: Trajectory) -> Verdict:
-    """Judge statement projection-law; it is linear in W_1, and so holds for discrete steps too."""
+    """Judge statement projection-law; it is linear in W_1, and so holds for discrete steps too.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import assess_projection_law
+    >>> network, problem = ft.initialise("gaussian", (3, 2, 1), "tanh"), ft.Problem([[1.0, 2.0, 0.0]], [1.0])
+    >>> verdict = assess_projection_law(ft.simulate(network, problem, method="gd", steps=20))
+    >>> verdict.verdict, verdict.detail.partition("; ")[2]
+    ('holds', 'inputs (the part on neurons needs linear FA)')
+    """
     network = trajectory.network
     failure = first_failure(no_weight_decay(trajectory.weight_decay))
     if failure is not None:

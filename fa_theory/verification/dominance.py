@@ -24,6 +24,16 @@ class Dominance(NamedTuple):
         The largest c with <G_l, F_l> >= c |G_l|^2; None if every G_l is zero.
     failures : tuple of float
         Recorded times at which <G_l, F_l> <= 0 in some layer with F_l not zero.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import dominance_along
+    >>> opposed = ft.Network([[[1.0]], [[2.0]]], "linear", [[[-1.0]]])
+    >>> run = ft.simulate(opposed, ft.Problem([[1.0]], [0.0]), time=0.1, points=2)
+    >>> found = dominance_along(run)
+    >>> found.feedback, found.failures
+    (-2.0, (0.0, 0.1))
     """
 
     feedback: float | None
@@ -46,6 +56,16 @@ class Alignment:
         small that its square is lost to underflow.
     feedback_cosine : array
         The cosine between the feedback M_{l+1} and W_{l+1}^T; NaN where either is zero.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import alignment_along
+    >>> opposed = ft.Network([[[1.0]], [[2.0]]], "linear", [[[-1.0]]])
+    >>> run = ft.simulate(opposed, ft.Problem([[1.0]], [0.0]), time=0.1, points=2)
+    >>> layer = alignment_along(run)[0].layer
+    >>> layer.cosine.round(9).tolist(), layer.fails.tolist(), float(layer.first_failure)
+    ([-1.0, -1.0], [True, True], 0.0)
     """
 
     t: Host
@@ -91,7 +111,17 @@ class Alignment:
 
 
 class LayerAlignment(NamedTuple):
-    """Alignment of one hidden layer along a run: of the whole layer, and of each neuron."""
+    """Alignment of one hidden layer along a run: of the whole layer, and of each neuron.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import alignment_along
+    >>> network, problem = ft.initialise("aligned", (2, 3, 4, 1)), ft.Problem([[1.0, -1.0]], [1.0])
+    >>> run = ft.simulate(network, problem, time=0.1, points=5)
+    >>> [(each.layer.alignment.shape, each.neurons.alignment.shape) for each in alignment_along(run)]
+    [((5,), (5, 3)), ((5,), (5, 4))]
+    """
 
     layer: Alignment
     neurons: Alignment
@@ -104,7 +134,18 @@ def _least(alignment: Host, size: Host, counts: Host) -> Host:
 
 
 def alignment_along(trajectory: Trajectory) -> tuple[LayerAlignment, ...]:
-    """Measure alignment at every recorded time, for each hidden layer and each of its neurons."""
+    """Measure alignment at every recorded time, for each hidden layer and each of its neurons.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import alignment_along
+    >>> network = ft.Network([[[1.0]], [[2.0]]], "linear", "backprop")
+    >>> run = ft.simulate(network, ft.Problem([[1.0]], [0.0]), time=0.1, points=3)
+    >>> (hidden,) = alignment_along(run)
+    >>> hidden.layer.cosine.round(9).tolist()  # backpropagation follows the gradient
+    [1.0, 1.0, 1.0]
+    """
     negligible = (1e6 * machine_epsilon(trajectory.problem.X)) ** 2
     least = least_resolved(trajectory.problem.X)
     layers: list[list[LayerSplit]] = []
@@ -141,7 +182,18 @@ def alignment_along(trajectory: Trajectory) -> tuple[LayerAlignment, ...]:
 
 
 def dominance_along(trajectory: Trajectory) -> Dominance:
-    """Sum up alignment dominance over all recorded times and hidden layers."""
+    """Sum up alignment dominance over all recorded times and hidden layers.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import dominance_along
+    >>> network = ft.Network([[[1.0]], [[2.0]]], "linear", "backprop")
+    >>> run = ft.simulate(network, ft.Problem([[1.0]], [0.0]), time=0.1, points=3)
+    >>> found = dominance_along(run)
+    >>> round(found.feedback, 9), round(found.gradient, 9), found.failures
+    (1.0, 1.0, ())
+    """
     layers = [each.layer for each in alignment_along(trajectory)]
     fails = np.any([layer.fails for layer in layers], axis=0)
     return Dominance(
@@ -156,7 +208,17 @@ def _smallest(constants: list[Host]) -> float | None:
 
 
 def dominance_json(trajectory: Trajectory) -> list[dict[str, Any]]:
-    """Return JSON values of the alignment of every hidden layer: constants, failures, components along the run."""
+    """Return JSON values of the alignment of every hidden layer: constants, failures, components along the run.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import dominance_json
+    >>> network, problem = ft.initialise("aligned", (2, 3, 1)), ft.Problem([[1.0, -1.0]], [1.0])
+    >>> (hidden,) = dominance_json(ft.simulate(network, problem, time=0.1, points=5))
+    >>> hidden["layer"], len(hidden["cosine"]), hidden["first_failure"], hidden["dominance"] > 0
+    (1, 5, None, True)
+    """
     rows = []
     with np.errstate(over="ignore", invalid="ignore"):
         for index, (layer, neurons) in enumerate(alignment_along(trajectory), start=1):

@@ -38,7 +38,17 @@ _RESIDUAL = 8.0
 
 
 def midpoint_drift(trajectory: Trajectory) -> LawDrift:
-    """Measure the quadratic laws along a midpoint run; the tolerance is what the solver's residuals may add up to."""
+    """Measure the quadratic laws along a midpoint run; the tolerance is what the solver's residuals may add up to.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import midpoint_drift
+    >>> network, problem = ft.initialise("gaussian", (2, 3, 1)), ft.Problem([[1.0, 0.0], [0.0, 2.0]], [1.0, -1.0])
+    >>> run = ft.simulate(network, problem, method="midpoint", steps=5, step_size=0.2)
+    >>> bool((midpoint_drift(run).drift < 1e-12).all())  # at a step size of 1/5
+    True
+    """
     measured = matrix_law_drift if trajectory.network.activation.is_linear else neuron_law_drift
     size = measured(trajectory).size
     drift = law_drift(trajectory, lambda network: joined(quadratic_laws(network)), size)
@@ -49,7 +59,19 @@ def midpoint_drift(trajectory: Trajectory) -> LawDrift:
 
 
 def assess_midpoint_exactness(trajectory: Trajectory) -> Verdict:
-    """Judge statement midpoint-exactness on a run of the midpoint rule."""
+    """Judge statement midpoint-exactness on a run of the midpoint rule.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import assess_midpoint_exactness
+    >>> network, problem = ft.initialise("gaussian", (2, 3, 1)), ft.Problem([[1.0, 0.0], [0.0, 2.0]], [1.0, -1.0])
+    >>> for method in ("midpoint", "gd"):
+    ...     run = ft.simulate(network, problem, method=method, steps=5, step_size=0.2)
+    ...     assess_midpoint_exactness(run).verdict
+    'holds'
+    'not_applicable'
+    """
     network = trajectory.network
     failure = first_failure(
         no_weight_decay(trajectory.weight_decay),
@@ -69,6 +91,16 @@ def dfa_law_drift(trajectory: Trajectory, pairs: tuple[FeedbackPair, ...]) -> La
     """Measure the matrix law of every hidden layer under direct feedback, given `feedback_pairs` of the network.
 
     The tolerance allows for the rounding of the pseudo-inverses, which grows with the condition of the feedback.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.laws import feedback_pairs
+    >>> from fa_theory.verification import dfa_law_drift
+    >>> network, problem = ft.initialise("gaussian", (2, 3, 3, 1), rule="dfa"), ft.Problem([[1.0, -1.0]], [1.0])
+    >>> found = dfa_law_drift(ft.simulate(network, problem, time=0.2, points=5), feedback_pairs(network))
+    >>> bool((found.drift <= found.tolerance).all())
+    True
     """
     effective = (*(pair.effective for pair in pairs), to_numpy(trajectory.network.matrices()[-1]).astype(float))
     conditions = (*(pair.condition for pair in pairs), 1.0)
@@ -85,6 +117,19 @@ def included_kernels(pairs: tuple[FeedbackPair, ...]) -> Assumption:
     Decided over the rationals that the floats are; undecided where floating point sees another rank, or what is lost of
     B_l is rounding. The margin is the smallest singular value over the rank tolerance, less one, or minus the share of
     B_l that is lost.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.laws import feedback_pairs
+    >>> from fa_theory.model import DirectFeedback
+    >>> from fa_theory.verification import included_kernels
+    >>> weights = [[[1.0]], [[2.0]], [[3.0], [4.0]]]
+    >>> for below in ([[2.0, 2.0]], [[1.0, -1.0]]):  # the kernel of (1, 1) holds (1, -1)
+    ...     network = ft.Network(weights, "linear", [DirectFeedback(below), DirectFeedback([[1.0, 1.0]])])
+    ...     included_kernels(feedback_pairs(network)).holds
+    True
+    False
     """
     name = "null(B_{l+1}) inside null(B_l)"
     judged = [Assumption(name, 1.0, True, "no hidden layer below the last")]
@@ -104,7 +149,19 @@ def included_kernels(pairs: tuple[FeedbackPair, ...]) -> Assumption:
 
 
 def assess_dfa_law(trajectory: Trajectory) -> Verdict:
-    """Judge statement dfa-law on a trajectory of the flow or a Gauss method (the law is quadratic)."""
+    """Judge statement dfa-law on a trajectory of the flow or a Gauss method (the law is quadratic).
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import assess_dfa_law
+    >>> problem = ft.Problem([[1.0, -1.0]], [1.0])
+    >>> for rule in ("dfa", "fa"):
+    ...     run = ft.simulate(ft.initialise("gaussian", (2, 3, 3, 1), rule=rule), problem, time=0.2, points=5)
+    ...     assess_dfa_law(run).verdict
+    'holds'
+    'not_applicable'
+    """
     network = trajectory.network
     direct = all(isinstance(rule, DirectFeedback) for rule in network.feedback)
     failure = first_failure(
@@ -127,7 +184,17 @@ def assess_dfa_law(trajectory: Trajectory) -> Verdict:
 
 
 def matched_decay_drift(trajectory: Trajectory) -> LawDrift:
-    """Measure how far C_i is from C_i(0) exp(-2 lambda_l t) in the layers whose decay is matched."""
+    """Measure how far C_i is from C_i(0) exp(-2 lambda_l t) in the layers whose decay is matched.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import matched_decay_drift
+    >>> network, problem = ft.initialise("gaussian", (2, 3, 1)), ft.Problem([[1.0, -1.0]], [1.0])
+    >>> found = matched_decay_drift(ft.simulate(network, problem, time=1.0, points=5, weight_decay=[0.1, 0.2]))
+    >>> bool((found.drift <= found.tolerance).all())
+    True
+    """
     rates, start = trajectory.weight_decay, trajectory.network_at(0)
     still = neuron_law_drift(trajectory)
     values, uncertainty = trajectory.along(lambda network: joined(matched_laws(network, rates)))
@@ -142,6 +209,17 @@ def assess_matched_decay(trajectory: Trajectory) -> Verdict:
 
     Layers whose decay is not matched are left out and named; where none is matched it does not apply, and the margin is
     minus the smallest mismatch |q lambda_{l+1} - 2 lambda_l|.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import assess_matched_decay
+    >>> network, problem = ft.initialise("gaussian", (2, 3, 1)), ft.Problem([[1.0, -1.0]], [1.0])
+    >>> for rates in ([0.1, 0.2], [0.1, 0.1]):  # FA needs lambda_2 = 2 lambda_1
+    ...     run = ft.simulate(network, problem, time=1.0, points=5, weight_decay=rates)
+    ...     assess_matched_decay(run).verdict
+    'holds'
+    'not_applicable'
     """
     network, rates = trajectory.network, trajectory.weight_decay
     homogeneous = network.activation.degree is not None

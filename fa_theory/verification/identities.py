@@ -37,7 +37,19 @@ def _rounding(network: Network, problem: Problem) -> float:
 
 
 def assess_neuron_identity(trajectory: Trajectory) -> Verdict:
-    """Judge statement neuron-identity at every recorded state, to rounding."""
+    """Judge statement neuron-identity at every recorded state, to rounding.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import assess_neuron_identity
+    >>> problem = ft.Problem([[1.0, 0.0], [0.0, 2.0]], [1.0, -1.0])
+    >>> for phi in ("power:2", "tanh"):
+    ...     run = ft.simulate(ft.initialise("gaussian", (2, 3, 1), phi), problem, method="gd", steps=5)
+    ...     assess_neuron_identity(run).verdict
+    'holds'
+    'not_applicable'
+    """
     network, problem = trajectory.network, trajectory.problem
     failure = first_failure(
         no_weight_decay(trajectory.weight_decay),
@@ -65,6 +77,14 @@ def assess_dissipation_split(trajectory: Trajectory, decay: MeasuredDecay | None
 
     `decay`, where it is given, is told of; it depends on how well the recorded times resolve the rate, and so does not
     change the verdict.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import assess_dissipation_split
+    >>> network, problem = ft.initialise("gaussian", (2, 3, 4, 1), "tanh"), ft.Problem([[1.0, -1.0]], [1.0])
+    >>> assess_dissipation_split(ft.simulate(network, problem, method="gd", steps=5)).verdict
+    'holds'
     """
     network, problem = trajectory.network, trajectory.problem
     failure = first_failure(no_weight_decay(trajectory.weight_decay))
@@ -109,6 +129,15 @@ def assess_bregman_drift(
 
     The start's floats are taken as the rationals that they are, and so are the errors e, which are evaluated in
     floating point (the statement holds for any e): the two sides of every step are compared for equality.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import assess_bregman_drift
+    >>> network, problem = ft.initialise("gaussian", (2, 3, 1)), ft.Problem([[1.0, 0.0], [0.0, 2.0]], [1.0, -1.0])
+    >>> verdict = assess_bregman_drift(network, problem, 0.5, seed=0)
+    >>> verdict.verdict, verdict.evidence, verdict.detail
+    ('holds', 'exact', '6 equations over 2 SGD steps of size 0.5 in rationals, 0 unequal')
     """
     user_rule = any(isinstance(rule, PotentialFeedback) for rule in network.feedback)
     failure = first_failure(

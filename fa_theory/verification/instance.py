@@ -37,6 +37,15 @@ class Instance:
         Keyword arguments of `fa_theory.simulate`.
     description : dict
         Where data and start come from: JSON values, enough to make the instance again.
+
+    Examples
+    --------
+    >>> from fa_theory.verification import instance_from_data, run_instance
+    >>> instance = instance_from_data(rows=[0, 60], width=2, depth=3, run={"method": "midpoint", "steps": 4})
+    >>> instance.name, instance.network.widths, instance.problem.n_samples, instance.run
+    ('iris fa', (3, 2, 2, 1), 2, {'method': 'midpoint', 'steps': 4})
+    >>> run_instance(instance).refuted
+    False
     """
 
     name: str
@@ -97,6 +106,13 @@ def instance_from_data(
     ------
     ValueError, OSError
         If the file cannot be used, or an argument is out of range.
+
+    Examples
+    --------
+    >>> from fa_theory.verification import instance_from_data
+    >>> instance = instance_from_data(target="species", loss="cross_entropy", width=4, depth=3)
+    >>> instance.name, instance.network.widths, instance.problem.n_samples
+    ('iris fa', (4, 4, 4, 3), 150)
     """
     if width < 1:
         raise ValueError(f"width must be at least 1, got {width}")
@@ -139,6 +155,20 @@ def instance_from_state(
     ------
     ValueError, OSError
         If the file cannot be used, or does not fit the rule or the loss.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import fa_theory as ft
+    >>> from fa_theory.model import save_state
+    >>> from fa_theory.verification import instance_from_state
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "start.npz"
+    ...     save_state(path, ft.initialise("small", (2, 3, 1)), ft.Problem([[1.0, 2.0]], [1.0]))
+    ...     instance = instance_from_state(path, activation="relu", run={"time": 2.0})
+    >>> instance.name, instance.network.widths, instance.network.activation.name
+    ('start.npz fa', (2, 3, 1), 'relu')
     """
     arrays = load_state(state)
     network = Network(arrays.weights, activation, feedback_rules(rule, arrays.weights, arrays.matrices), arrays.biases)
@@ -147,7 +177,14 @@ def instance_from_state(
 
 
 def command_from_state(instance: Instance, state: str) -> str | None:
-    """Return the command that runs an instance again from a file of its start state; None for a rule without a name."""
+    """Return the command that runs an instance again from a file of its start state; None for a rule without a name.
+
+    Examples
+    --------
+    >>> from fa_theory.verification import command_from_state, instance_from_data
+    >>> print(command_from_state(instance_from_data(width=3, run={"time": 5.0}), "start.npz"))
+    fa-theory verify --state start.npz --rule fa --activation linear --loss squared --time 5.0
+    """
     network = instance.network
     if network.rule_name.partition(":")[0] not in RULES:
         return None

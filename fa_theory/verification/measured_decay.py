@@ -41,6 +41,15 @@ class MeasuredDecay:
         L(0) exp(-integral).
     deviation, tolerance : array, (K,)
         |log(curve / L)|, and how large the errors of quadrature and of the loss may make it.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import measured_decay
+    >>> network = ft.Network([[[1.0]], [[0.0]]], "linear", [[[0.0]]])  # no feedback: L = 1/2 exp(-2 t)
+    >>> decay = measured_decay(ft.simulate(network, ft.Problem([[1.0]], [1.0]), time=1.0, points=5))
+    >>> decay.rate.round(6).tolist(), decay.integral.round(6).tolist()
+    ([2.0, 2.0, 2.0, 2.0, 2.0], [0.0, 0.5, 1.0, 1.5, 2.0])
     """
 
     t: Host
@@ -80,6 +89,16 @@ def measured_decay(trajectory: Trajectory) -> MeasuredDecay | None:
     rule and the trapezoidal rule differ by at most in the two intervals to its left and right. Where there is an event,
     at which the rate may jump, or where the rate bends as much as it changes, so that the recorded times do not resolve
     it, the change of the rate times the length is added, which bounds the error of any rule for a monotone rate.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import measured_decay
+    >>> network, problem = ft.initialise("aligned", (2, 3, 1)), ft.Problem([[1.0, 0.0], [0.0, 2.0]], [1.0, -1.0])
+    >>> measured_decay(ft.simulate(network, problem, time=1.0, points=21)).agrees
+    True
+    >>> measured_decay(ft.simulate(network, problem, method="gd", steps=10)) is None
+    True
     """
     if trajectory.method != "flow" or trajectory.weight_decay:
         return None

@@ -43,6 +43,15 @@ def assess_reduced_flow(trajectory: Trajectory) -> Verdict:
     """Judge statement reduced-flow: loss and weights of the run against the d-dimensional equation, at all times.
 
     The tolerance is the sum of the two integrators' error estimates, and rounding.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import assess_reduced_flow
+    >>> network, problem = ft.initialise("gaussian", (2, 5, 1)), ft.Problem([[1.0, 0.0], [0.0, 2.0]], [1.0, -1.0])
+    >>> verdict = assess_reduced_flow(ft.simulate(network, problem, time=1.0, points=5))
+    >>> verdict.verdict, verdict.detail.partition(",")[0]
+    ('holds', '2 variables instead of 15')
     """
     network, problem = trajectory.network, trajectory.problem
     failure = first_failure(
@@ -93,6 +102,14 @@ def assess_minimum_norm(trajectory: Trajectory) -> Verdict:
     What excess loss is left allows a distance of sqrt(2 N (L - L*)) over the smallest non-zero singular value of X; the
     tolerance is twice that, as the layers above the first are still on their way too, and rounding. Where it exceeds a
     hundredth of the map, the row is undecided.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import assess_minimum_norm
+    >>> network, problem = ft.initialise("zero", (3, 2, 1)), ft.Problem([[1.0, 2.0, 0.0]], [1.0])
+    >>> [assess_minimum_norm(ft.simulate(network, problem, time=t, points=21)).verdict for t in (30.0, 0.1)]
+    ['holds', 'not_applicable']
     """
     network, problem = trajectory.network, trajectory.problem
     failure = first_failure(

@@ -46,6 +46,16 @@ class Report:
         The decay of the loss from its measured rate, for flows without weight decay.
     enclosure : Enclosure or None
         What was enclosed in balls, for a rigorous report.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network, problem = ft.initialise("aligned", (2, 3, 3, 1)), ft.Problem([[1.0, 0.0], [0.0, 2.0]], [1.0, -1.0])
+    >>> report = ft.verify(network, problem, time=0.1, points=5)
+    >>> report.refuted, report.verdict("matrix-law").verdict, report.verdict("matched-decay").detail
+    (False, 'holds', 'weight decay: none in this run')
+    >>> sorted(report.to_json())
+    ['bounds', 'dominance', 'enclosure', 'instance', 'measured_decay', 'results', 'trajectory']
     """
 
     instance: Instance
@@ -80,7 +90,17 @@ class Report:
 def run_instance(
     instance: Instance, progress: Progress | None = None, *, epsilon: float | None = None, rigorous: bool = False
 ) -> Report:
-    """Simulate an instance, evaluate its bounds and judge every statement; `epsilon` is the loss of hitting-time."""
+    """Simulate an instance, evaluate its bounds and judge every statement; `epsilon` is the loss of hitting-time.
+
+    Examples
+    --------
+    >>> from fa_theory.verification import instance_from_data, run_instance
+    >>> run = {"method": "midpoint", "steps": 4}
+    >>> instance = instance_from_data(rows=[0, 60], depth=3, width=2, rule="dfa", run=run)
+    >>> report = run_instance(instance)
+    >>> report.refuted, report.verdict("dfa-law").verdict
+    (False, 'holds')
+    """
     check_epsilon(epsilon)
     return judge(instance, follow(instance, progress), epsilon=epsilon, rigorous=rigorous)
 
@@ -190,12 +210,28 @@ def verify(
     ------
     ValueError
         If an argument is out of range, or network and problem do not fit each other.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> network, problem = ft.initialise("aligned", (2, 3, 1)), ft.Problem([[1.0, 0.0], [0.0, 2.0]], [1.0, -1.0])
+    >>> report = ft.verify(network, problem, time=1.0, points=5)
+    >>> [report.verdict(statement).verdict for statement in ("neuron-law", "exponential-decay", "dfa-law")]
+    ['holds', 'holds', 'not_applicable']
     """
     return run_instance(Instance("instance", network, problem, run, {}), progress, epsilon=epsilon, rigorous=rigorous)
 
 
 def describe(instance: Instance) -> dict[str, Any]:
-    """Return JSON values that record the instance: sizes, names, options, precision and version."""
+    """Return JSON values that record the instance: sizes, names, options, precision and version.
+
+    Examples
+    --------
+    >>> from fa_theory.verification import describe, instance_from_data
+    >>> record = describe(instance_from_data(rows=[0, 60], width=2, seed=3))
+    >>> record["data"], record["seed"], record["widths"], record["precision"]
+    ('iris', 3, [3, 2, 1], 'float64')
+    """
     network, problem = instance.network, instance.problem
     return {
         "name": instance.name,
@@ -213,7 +249,19 @@ def describe(instance: Instance) -> dict[str, Any]:
 
 
 def trajectory_json(trajectory: Trajectory) -> dict[str, Any]:
-    """Return JSON values of a trajectory."""
+    """Return JSON values of a trajectory.
+
+    Examples
+    --------
+    >>> import json
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import trajectory_json
+    >>> network, problem = ft.initialise("zero", (1, 2, 1)), ft.Problem([[1.0]], [2.0])
+    >>> run = ft.simulate(network, problem, method="gd", steps=2, step_size=0.5, points=2)
+    >>> written = json.loads(json.dumps(trajectory_json(run)))
+    >>> written["t"], written["loss"][0], written["outcome"]
+    ([0.0, 1.0], 2.0, 'completed')
+    """
     events = [asdict(event) for event in trajectory.events]
     return {
         "t": trajectory.t.tolist(),
@@ -230,7 +278,17 @@ def trajectory_json(trajectory: Trajectory) -> dict[str, Any]:
 
 
 def bound_json(bound: Bound, times: list[float]) -> dict[str, Any]:
-    """Return JSON values of a bound, with its curve at the given times where it applies."""
+    """Return JSON values of a bound, with its curve at the given times where it applies.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import bound_json
+    >>> network, problem = ft.initialise("aligned", (2, 3, 1)), ft.Problem([[1.0, 0.0], [0.0, 2.0]], [1.0, -1.0])
+    >>> record = bound_json(ft.bounds.exponential_decay(network, problem), [0.0, 1.0])
+    >>> record["applicable"], record["t"], record["value"][1] < record["value"][0]
+    (True, [0.0, 1.0], True)
+    """
     return {
         "id": bound.id,
         "applicable": bound.applicable,

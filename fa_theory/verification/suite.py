@@ -32,6 +32,13 @@ def standard_suite(seed: int = 0) -> tuple[Instance, ...]:
     (separable-decay). For FA: exponential loss, three species at once (multi-output-decay), networks of four layers,
     DFA (dfa-law), weight decay (matched-decay), steps of the midpoint rule, and gradient descent (with a certified
     step size: gd-decay; until it has converged: minimum-norm).
+
+    Examples
+    --------
+    >>> from fa_theory.verification import standard_suite
+    >>> suite = standard_suite()
+    >>> len(suite), suite[0].name, sorted({instance.network.depth for instance in suite})
+    (21, 'petal width, linear, fa', [2, 3, 4])
     """
 
     def instance(name: str, **options: object) -> Instance:
@@ -132,6 +139,15 @@ def run_suite(
     ------
     ValueError
         If `jobs` is not positive, or `epsilon` is out of range.
+
+    Examples
+    --------
+    >>> from fa_theory.verification import instance_from_data, run_suite
+    >>> options = {"rows": [0, 60], "depth": 3, "width": 2, "run": {"method": "midpoint", "steps": 4}}
+    >>> for report in run_suite([instance_from_data(rule=rule, **options) for rule in ("fa", "backprop")]):
+    ...     report.instance.name, report.verdict("neuron-law").verdict
+    ('iris fa', 'holds')
+    ('iris backprop', 'holds')
     """
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, got {jobs}")
@@ -181,6 +197,16 @@ class Summary:
         The smallest margin of the runs with that verdict.
     detail : str
         In how many runs it holds, where the margin is smallest, and in how many it does not apply.
+
+    Examples
+    --------
+    >>> from fa_theory.verification import instance_from_data, run_instance, summarise
+    >>> options = {"rows": [0, 60], "depth": 3, "width": 2, "run": {"method": "midpoint", "steps": 4}}
+    >>> instances = [instance_from_data(activation=phi, **options) for phi in ("linear", "leaky_relu:0.2")]
+    >>> rows = summarise(map(run_instance, instances))
+    >>> row = next(each for each in rows if each.id == "matrix-law")
+    >>> row.verdict, row.evidence, row.detail
+    ('holds', 'float-checked', 'holds in 1 of 1, smallest margin: iris fa; not applicable in 1')
     """
 
     id: str
@@ -191,7 +217,16 @@ class Summary:
 
 
 def summarise(reports: Iterable[Report]) -> tuple[Summary, ...]:
-    """Sum up the verdicts of several reports, one row for each statement."""
+    """Sum up the verdicts of several reports, one row for each statement.
+
+    Examples
+    --------
+    >>> from fa_theory.verification import instance_from_data, run_instance, summarise
+    >>> options = {"rows": [0, 60], "depth": 3, "width": 2, "run": {"method": "midpoint", "steps": 4}}
+    >>> rows = summarise(run_instance(instance_from_data(seed=seed, **options)) for seed in range(2))
+    >>> {row.id: row.verdict for row in rows if row.id in ("neuron-law", "matrix-law", "dfa-law")}
+    {'neuron-law': 'holds', 'matrix-law': 'holds', 'dfa-law': 'not_applicable'}
+    """
     reports = tuple(reports)
     rows = []
     for statement in STATEMENTS:

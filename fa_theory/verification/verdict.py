@@ -31,6 +31,15 @@ class Verdict:
         Not applicable: the margin of the assumption that fails (not positive). None where there is nothing to measure.
     detail : str
         One line that says what was found.
+
+    Examples
+    --------
+    >>> import fa_theory as ft
+    >>> from fa_theory.verification import assess_neuron_law
+    >>> network, problem = ft.initialise("aligned", (1, 2, 1), seed=0), ft.Problem([[1.0]], [1.0])
+    >>> verdict = assess_neuron_law(ft.simulate(network, problem, method="gd", steps=5))
+    >>> verdict.verdict, verdict.evidence, verdict.margin, verdict.detail
+    ('not_applicable', None, -1.0, 'flow, or midpoint or Gauss rule with a quadratic law: method gd')
     """
 
     id: str

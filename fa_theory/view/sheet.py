@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -48,10 +49,17 @@ def print_sheet(console: Console, sheet: Sheet) -> None:
     """Print a sheet on a terminal, as wide as it is."""
     below = sheet.remarks and console.width < _ROOM_FOR_REMARKS
     shown = len(sheet.headers) - below
+    breakable = {sheet.headers[shown - 1], sheet.wrapped}
+    room = console.width + 1  # nothing follows the last column but the edge
+    tight = sum(_widths(sheet, shown, breakable)) > room
+    widths = _widths(sheet, shown, set(sheet.headers) if tight else breakable)
+    if sum(widths) > room:
+        _print_lines(console, sheet)
+        return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for header in sheet.headers[:shown]:
-        breakable = header in (sheet.headers[shown - 1], sheet.wrapped)
-        table.add_column(header, no_wrap=not breakable, overflow="fold")
+    for header, width in zip(sheet.headers[: shown - 1], widths, strict=False):
+        table.add_column(header, no_wrap=header not in breakable and not tight, width=width - 3 if tight else None)
+    table.add_column(sheet.headers[shown - 1], overflow="fold")
     for row in sheet.rows:
         table.add_row(*(_styled(cell, sheet.styles) for cell in row[:shown]))
     if sheet.rows:
@@ -60,6 +68,25 @@ def print_sheet(console: Console, sheet: Sheet) -> None:
         for first, *_, remark in sheet.rows:
             if remark != "-":
                 console.print(f"{first}: {remark}", markup=False, highlight=False)
+    for note in sheet.notes:
+        console.print(note, markup=False, highlight=False)
+
+
+def _widths(sheet: Sheet, shown: int, breakable: set[str]) -> list[int]:
+    """Return the widths, with what lies between, below which a table of the first columns would cut cells."""
+    widths = []
+    for header, *cells in zip(sheet.headers[:shown], *(row[:shown] for row in sheet.rows), strict=True):
+        pieces = [piece for cell in (header, *cells) for piece in (cell.split() if header in breakable else [cell])]
+        widths.append(max(map(cell_len, pieces)) + 3)
+    return widths
+
+
+def _print_lines(console: Console, sheet: Sheet) -> None:
+    """Print what a table would have to cut as one paragraph for each row."""
+    for first, *cells in sheet.rows:
+        entries = zip(sheet.headers[1:], cells, strict=True)
+        line = "; ".join(f"{header}: {cell}" for header, cell in entries if cell != "-")
+        console.print(f"{first}: {line}", markup=False, highlight=False)
     for note in sheet.notes:
         console.print(note, markup=False, highlight=False)
 

@@ -82,7 +82,7 @@ def accurate(benchmark, losses, expected, bound):
 
 def traffic(engine):
     """The bytes that the operations of a step read and write."""
-    operations = [*engine._forward, *engine._descend]
+    operations = [*engine._plan.forward, *engine._plan.descend]
     return sum(
         each.nbytes
         for operation in operations

@@ -126,6 +126,8 @@ def torch_autograd(X, y, W, v, b, eta, steps, *, compiled=False):
 
     X, y, b = (torch.from_numpy(each) for each in (X, y, b))
     start = [torch.from_numpy(each) for each in (W, v)]
+    # two plain numbers in torch.where would give float32
+    one, slope = (torch.tensor(value, dtype=X.dtype) for value in (1.0, A))
 
     def loss_of(W, v):
         h = torch.nn.functional.leaky_relu(X @ W.T, A)
@@ -135,7 +137,7 @@ def torch_autograd(X, y, W, v, b, eta, steps, *, compiled=False):
         Z = X @ W.T
         H = torch.where(Z > 0, Z, A * Z)
         e = H @ v - y
-        D = (e[:, None] * b[None, :]) * torch.where(Z > 0, 1.0, A)
+        D = (e[:, None] * b[None, :]) * torch.where(Z > 0, one, slope)
         return W - eta / len(X) * (D.T @ X), v - eta / len(X) * (H.T @ e), 0.5 * torch.mean(e * e)
 
     step = torch.compile(by_hand) if compiled else None

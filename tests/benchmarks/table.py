@@ -52,6 +52,7 @@ def read(path):
         if "cores" in facts:
             group += f", {facts['cores']} core{'s' * (facts['cores'] > 1)}"
             name = name.partition("[")[0]
+        name = facts.get("way", name)
         time = each["stats"]["median"] * facts.get("times", 1)
         groups[group][name] = {"seconds": time, "rounds": each["stats"]["rounds"], **facts}
     return groups, results["machine_info"]

@@ -107,3 +107,29 @@ def test_the_shell_completes_names(words, completed):
         [sys.executable, "-c", program], env=os.environ | asked, capture_output=True, text=True, check=False
     )
     assert done.stdout.split() == completed
+
+
+@pytest.mark.parametrize(("command", "width"), [("bound", 40), ("bound", 80), ("verify", 80), ("theorems", 40)])
+def test_a_narrow_terminal_gets_every_number_whole(command, width, capsys, monkeypatch):
+    arguments = [command, *(SMALL if command != "theorems" else [])]
+    _, out, _ = run(capsys, *arguments, "--format", "csv")
+    monkeypatch.setenv("COLUMNS", str(width))
+    _, narrow, _ = run(capsys, *arguments)
+    assert max(map(len, narrow.splitlines())) <= width
+    shown = "".join(narrow.split())
+    _, *rows = csv.reader(io.StringIO(out, newline=""))
+    words = [cell for row in rows for cell in row if " " not in cell and cell != "-"]
+    assert len(words) >= len(rows)
+    assert [word for word in words if word not in shown] == []
+
+
+@pytest.mark.parametrize("form", ["rich", "markdown"])
+def test_output_that_nobody_reads_is_no_refutation(form):
+    program = "import sys; from fa_theory.cli import main; sys.stdin.readline(); main(sys.argv[1:])"
+    command = [sys.executable, "-u", "-c", program, "theorems", "--format", form]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        assert process.wait() == 141
+        assert process.stderr.read() == b""

@@ -236,6 +236,30 @@ class TestRefused:
         reason = "feature column 'color' is text (row 3: 'red'), and features must be numbers: remove the column"
         refused(text, "y", "squared", reason)
 
+    @pytest.mark.parametrize(
+        ("target", "loss", "advice"),
+        [
+            ("Depth", "squared", "; did you mean 'depth'?"),
+            ("depht", "squared", "; did you mean 'depth'?"),
+            ("y", "logistic", "for a quantity take --loss squared, or choose one against the rest by --target y=10"),
+        ],
+    )
+    def test_what_to_type_instead(self, table, target, loss, advice):
+        numbers = table("depth,y\n" + "".join(f"1,{i}\n" for i in range(10, 21)))
+        with pytest.raises(ValueError, match=re.escape(advice)):
+            make_dataset(numbers, target, loss)
+
+    def test_a_target_without_data_of_ones_own(self):
+        refused(load_iris(), "yield", "squared", "there is no target column 'yield'; the columns are sepal_length")
+        with pytest.raises(ValueError, match="; --data FILE reads a table of your own"):
+            make_dataset(load_iris(), "yield", "squared")
+
+    def test_decimal_commas(self, table):
+        reason = (
+            "feature column 'x' is text (row 2: '1,5'), and features must be numbers: write decimals with a point, 1.5"
+        )
+        refused(table("x;y\n1,5;2\n2,5;3\n"), "y", "squared", reason)
+
     def test_number_with_underscore_is_named_as_the_text(self, table):
         reason = "feature column 'x' is text (row 3: '1_000')"
         refused(table("x,y\n1,2\n1_000,3\n"), "y", "squared", reason)

@@ -114,7 +114,11 @@ REFUSED = {
     "header after a blank line": ("\na,b\n1,2\n", "row 1 is blank; it must name the columns"),
     "no header": (
         "5.1,3.5\n4.9,3.0\n",
-        "row 1 must name the columns, but holds only numbers, the first '5.1'",
+        "row 1 must name the columns, but holds only numbers, the first '5.1'; write a first row such as x1,y",
+    ),
+    "no header, many columns": (
+        "1,2,3,4\n",
+        "row 1 must name the columns, but holds only numbers, the first '1'; write a first row such as x1,x2,...,y",
     ),
     "unnamed column": ("a,,c\n1,2,3\n", "row 1, column 2: the column has no name"),
     "duplicate names": ("a,b, a\n1,2,3\n", "row 1: column name 'a' appears twice (columns 1 and 3)"),
@@ -127,7 +131,10 @@ REFUSED = {
     "huge cell": ("a,b\n1," + "2" * 200_000 + "\n", "row 2 is not valid CSV: field larger than field limit"),
     "NUL": (b"a,b\n1,\x002\n", "row 2 contains a NUL byte"),
     "UTF-16": ("a,b\n1,2\n".encode("utf-16"), "row 1 contains a NUL byte"),
-    "Latin-1": ("a,b\n1,2\n3,\u00e9\n".encode("latin-1"), "row 3 contains byte 0xe9: this is not UTF-8 text"),
+    "Latin-1": (
+        "a,b\n1,2\n3,\u00e9\n".encode("latin-1"),
+        "row 3 contains byte 0xe9: this is not UTF-8 text; save the file as UTF-8",
+    ),
     "Latin-1 after a byte order mark": (b"\xef\xbb\xbfa\xe9\n1\n", "row 1 contains byte 0xe9"),
 }
 

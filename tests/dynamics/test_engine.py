@@ -87,12 +87,14 @@ def test_minibatches_too(instance, batch_size, seed):
 
 
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("widths", [(3, 5, 1), (3, 5, 2), (3, 4, 5, 1)])
+@pytest.mark.parametrize("widths", [(3, 5, 1), (3, 5, 2), (3, 4, 5, 1), (9, 5, 1), (9, 4, 5, 2)])
+@pytest.mark.parametrize("name", ["leaky_relu:0.2", "linear"])
 @pytest.mark.parametrize("biases", [False, True])
 @pytest.mark.parametrize("decay", [0.0, 0.3])
-def test_larger_networks(rule, widths, biases, decay):
-    network = draw_network(1, widths, "leaky_relu:0.2", rule, biases=biases)
-    problem = draw_problem(1, 7, 3, widths[-1])
+def test_larger_networks(rule, widths, name, biases, decay):
+    """With fewer samples than inputs too (7 and 9), where the engine keeps z_1 in place of W_1."""
+    network = draw_network(1, widths, name, rule, biases=biases, scale=0.5)
+    problem = draw_problem(1, 7, widths[0], widths[-1])
     assert difference(network, problem, decay=decay, steps=20) <= 1e-13
 
 
@@ -137,6 +139,25 @@ def test_a_perturbed_formula_is_seen(monkeypatch, n_outputs):
     assert difference(at_zero, problem, steps=1) > 1e-3
     monkeypatch.setattr(engine, "np", Altered(maximum=np.add))
     assert difference(network, problem, steps=1) > 1e-4
+
+
+@pytest.mark.parametrize("n_outputs", [1, 2])
+@pytest.mark.parametrize("altered", [{"zeros_like": np.ones_like}, {"ones_like": np.zeros_like}, {"add": np.subtract}])
+def test_a_perturbed_gram_form_is_seen(monkeypatch, n_outputs, altered):
+    """Negative control: a sum of delta_1 that starts at one, an old W_1 that counts for nothing, a wrong sign."""
+    network, problem = draw_network(1, (9, 5, n_outputs)), draw_problem(1, 7, 9, n_outputs)
+    assert difference(network, problem) <= 1e-14
+    monkeypatch.setattr(engine, "np", Altered(**altered))
+    assert difference(network, problem) > 1e-3
+
+
+def test_reading_the_weights_of_the_gram_form_changes_rounding_only():
+    """A run whose weights are read at every step, and one whose weights are read at the end."""
+    network, problem = draw_network(1, (30, 8, 1)), draw_problem(1, 6, 30, 1)
+    options = {"method": "gd", "steps": 400, "step_size": 0.01}
+    often, once = (ft.simulate(network, problem, points=points, **options) for points in (401, 2))
+    np.testing.assert_allclose(once.states[-1].weights[0], often.states[-1].weights[0], rtol=0, atol=1e-13)
+    np.testing.assert_allclose(once.loss[-1], often.loss[-1], rtol=1e-12)
 
 
 @pytest.mark.parametrize("n_outputs", [1, 3])

@@ -46,13 +46,14 @@ def small_blocks(monkeypatch):
 
 
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("widths", [(3, 5, 1), (3, 4, 5, 2)])
+@pytest.mark.parametrize("widths", [(3, 5, 1), (3, 4, 5, 2), (9, 5, 1)])
+@pytest.mark.parametrize("name", ["leaky_relu:0.2", "linear"])
 @pytest.mark.parametrize("biases", [False, True])
 @pytest.mark.parametrize("decay", [0.0, 0.2])
 @pytest.mark.usefixtures("small_blocks")
-def test_an_ensemble_is_the_loop(rule, widths, biases, decay):
-    networks = [draw_network(seed, widths, "leaky_relu:0.2", rule, biases=biases) for seed in range(5)]
-    problem = draw_problem(1, 7, 3, widths[-1])
+def test_an_ensemble_is_the_loop(rule, widths, name, biases, decay):
+    networks = [draw_network(seed, widths, name, rule, biases=biases) for seed in range(5)]
+    problem = draw_problem(1, 7, widths[0], widths[-1])
     options = {"method": "gd", "steps": 20, "points": 3, "loss_every": 3, "weight_decay": decay}
     etas = [0.01, 0.02, 0.03, 0.04, 0.05]
     loop = [ft.simulate(net, problem, step_size=eta, **options) for net, eta in zip(networks, etas, strict=True)]

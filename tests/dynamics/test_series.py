@@ -9,7 +9,7 @@ import pytest
 from flow_oracles import RULES, draw_network, draw_problem, loop_directions
 from scipy.optimize import lsq_linear
 
-from fa_theory.dynamics import flow
+from fa_theory.dynamics import flow, series
 from fa_theory.dynamics.error_series import error_series
 from fa_theory.dynamics.integrate import Integration
 from fa_theory.dynamics.pattern import Pattern, _box_minimum
@@ -272,6 +272,27 @@ def test_where_it_applies():
     assert not has_series(draw_network(1, (3, 4, 2, 1)), problem)
     assert not has_series(draw_network(1, (3, 4, 1), "tanh"), problem)
     assert not has_series(draw_network(1, (3, 4, 1), "power:2"), problem)
+
+
+@pytest.mark.parametrize("name", ["leaky_relu:0.2", "linear"])
+@pytest.mark.parametrize(("inputs", "width", "samples", "outputs"), [(60, 40, 5, 1), (3, 40, 80, 3), (3, 2, 90, 3)])
+def test_degrees_are_as_many_as_fit_into_memory(monkeypatch, name, inputs, width, samples, outputs):
+    """All buffers of an expansion are counted, but for copies of the data; below degree 6 nothing goes by series."""
+    network, problem = draw_network(1, (inputs, width, outputs), name), draw_problem(1, samples, inputs, outputs)
+    gated = ScalarExpansion if outputs == 1 else LayeredExpansion
+    kind = LinearExpansion if name == "linear" else gated
+    tried, most = 0, 0.0
+    for limit in np.geomspace(1e3, 1e7, 60):
+        monkeypatch.setattr(series, "_MEMORY", limit)
+        degrees = series._room(network, problem)
+        assert has_series(network, problem) == (degrees >= 6)
+        if 6 <= degrees <= 40:
+            x = kind(network, problem, (), degrees)
+            arrays = [each for each in vars(x).values() if isinstance(each, np.ndarray) and each.base is None]
+            used = sum(each.nbytes for each in arrays) + x.errors.reversed.nbytes
+            tried, most = tried + 1, max(most, used / limit)
+    assert tried > 3
+    assert 0.2 < most < 2
 
 
 def test_the_error_of_the_looser_run_is_seen():

@@ -18,12 +18,11 @@ from fa_theory.dynamics import storage
 RUN = {"method": "sgd", "steps": 60, "step_size": 0.05, "batch_size": 4, "seed": 3, "points": 31, "loss_every": 7}
 
 
-def instance(rule="adafa:0.5", seed=1, biases=True):
+def instance(rule="adafa:0.5", seed=1, biases=True, inputs=3):
     rng = np.random.default_rng(seed)
-    X = rng.standard_normal((12, 3))
-    return ft.initialise("gaussian", (3, 5, 1), "leaky_relu:0.2", rule, seed=seed, biases=biases), ft.Problem(
-        X, X[:, 0]
-    )
+    X = rng.standard_normal((12, inputs))
+    network = ft.initialise("gaussian", (inputs, 5, 1), "leaky_relu:0.2", rule, seed=seed, biases=biases)
+    return network, ft.Problem(X, X[:, 0])
 
 
 @pytest.fixture
@@ -53,9 +52,11 @@ def test_a_stored_run_has_the_numbers_of_one_in_memory(change, tmp_path, small_p
 @pytest.mark.parametrize("rule", ["fa", "sign-fa", "adafa:0.5", "backprop"])
 @pytest.mark.parametrize("kept", [0, 1, 3])
 @pytest.mark.parametrize("decay", [0.0, 0.5])
-def test_a_run_goes_on_from_any_part_bit_for_bit(rule, kept, decay, tmp_path, small_parts):
-    network, problem = instance(rule)
-    options = RUN | {"weight_decay": decay}
+@pytest.mark.parametrize("inputs", [3, 20])
+def test_a_run_goes_on_from_any_part_bit_for_bit(rule, kept, decay, inputs, tmp_path, small_parts):
+    """By minibatches, and by all samples where these are fewer than the inputs."""
+    network, problem = instance(rule, inputs=inputs)
+    options = RUN | {"weight_decay": decay} | ({"method": "gd", "batch_size": None} if inputs > 12 else {})
     whole = ft.simulate(network, problem, store=tmp_path, **options)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     (tmp_path / "end.json").unlink()

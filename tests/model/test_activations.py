@@ -120,3 +120,10 @@ def test_unknown_names(name):
 def test_a_users_own():
     softsign = Activation("softsign", lambda z: z / (1 + abs(z)), lambda z: 1 / (1 + abs(z)) ** 2, None)
     assert not softsign.has_kink
+
+
+@pytest.mark.parametrize(("name", "typed"), [("leaky_relu", "leaky_relu:0.2"), ("power:", "power:2")])
+def test_a_number_left_out_is_shown_by_example(name, typed):
+    with pytest.raises(ValueError, match=f"{name!r} needs a number, as in {typed}"):
+        activation(name)
+    assert activation(typed).name == typed

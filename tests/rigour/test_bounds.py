@@ -72,6 +72,7 @@ def test_the_exponential_rate_of_one_neuron_is_rational(seed):
         assert contains(bound.enclosed_constants()["rate"], fmpq(rate.numerator, rate.denominator))
         loss = (Fraction(v) * Fraction(w) * Fraction(x) - Fraction(y)) ** 2 / 2
         (value,) = bound.values((fmpq(0),))
+        assert [float(one) for one in bound.values([0, 0.5])] == [float(value), float(bound.values([fmpq(1, 2)])[0])]
         assert contains(value, fmpq(loss.numerator, loss.denominator))
 
 

@@ -1,6 +1,8 @@
 """Laws of users' own rules: right rules pass, wrong ones fail and say where, and the message can be run."""
 
 # ruff: noqa: ARG005 - a rule is called with all that rules are called with, used or not
+import traceback
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -269,3 +271,38 @@ def test_arguments(change, message):
     arguments = {"quantity": "neuron-law", "network": network, "problem": problem} | change
     with pytest.raises((TypeError, ValueError), match=message):
         assert_conserved(feedback_alignment, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (lambda weights, X, e, B: [], "rule must take weights, X, e and, .* got the parameter 'B'"),
+        (lambda weights, feedback, X, e: [], "got the parameter 'feedback'"),
+        (lambda weights, X, e, *, rate: [], "got the parameter 'rate'"),
+        ("fa", "rule must be a function of weights, X and e, got str"),
+    ],
+)
+def test_what_a_rule_may_ask_for(rule, message):
+    with pytest.raises(TypeError, match=message):
+        assert_conserved(rule, "neuron-law", *small())
+
+
+def test_what_has_a_value_is_not_asked_for():
+    def rule(weights, X, e, feedback, rate=2.0, *, scale=1.0):
+        return [rate * scale * update for update in feedback_alignment(weights, X, e, feedback)]
+
+    assert_conserved(rule, "neuron-law", *small())
+
+
+def test_arguments_in_another_order():
+    network, problem = small()
+    with pytest.raises(TypeError, match=r"network must be a fa_theory.Network .* got Problem and Network"):
+        assert_conserved(feedback_alignment, "neuron-law", problem, network)
+
+
+def test_pytest_shows_the_message_without_the_assertions_own_lines():
+    caught = failure(forgetful, "neuron-law", *small())
+    frames = [
+        frame for frame, _ in traceback.walk_tb(caught.__traceback__) if "fa_theory" in frame.f_globals["__name__"]
+    ]
+    assert [frame.f_locals["__tracebackhide__"] for frame in frames] == [True]

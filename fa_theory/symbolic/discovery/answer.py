@@ -43,6 +43,15 @@ class Discovery:
         The exact matrices that the laws are for: B2, ... (D2, ... for adafa).
     variables : tuple of str
         The parameters, as Python expressions.
+
+    Examples
+    --------
+    >>> from fa_theory.symbolic.discovery import discover
+    >>> found = discover("backprop", (2, 1, 1))
+    >>> found.dimension, found.orbit_dimension, found.count, found.proof
+    (4, 1, 3, 'laws')
+    >>> print(found.explanation[2])
+    Is that all: yes, any other law is locally a function of the listed ones.
     """
 
     count: int
@@ -71,11 +80,12 @@ class Discovery:
             "closed": "The brackets of the fields close, so the number is final.",
             None: "Longer brackets were not computed, so there may be fewer.",
         }[self.proof]
+        directions = f"{self.orbit_dimension} independent direction{'' if self.orbit_dimension == 1 else 's'}"
         count = f"{'' if self.proof else 'at most '}{_laws(self.count, 'independent conservation ')}"
         return (
             f"How many: {count}, as the flow over all data moves {self.dimension} parameters in "
-            f"{self.orbit_dimension} independent directions (the rank over the rationals of the Lie algebra of its "
-            f"vector fields, exact at {at}, and generic). {reason}"
+            f"{directions} (the rank over the rationals of the Lie algebra of its vector fields, "
+            f"exact at {at}, and generic). {reason}"
         )
 
     def _which(self) -> str:

@@ -77,6 +77,13 @@ def discover(
     ------
     ValueError
         If an argument is out of range, or the search would be too large; the message says how large.
+
+    Examples
+    --------
+    >>> from fa_theory.symbolic import discover
+    >>> found = discover("fa", (2, 2, 1), seed=0)
+    >>> found.count, found.complete, [law.statement for law in found.laws]
+    (4, True, ['neuron-law', 'neuron-law', 'projection-law', 'projection-law'])
     """
     sizes = _checked_widths(shape, depth, widths)
     _check_degree(degree)

@@ -29,6 +29,16 @@ class Law:
         The formula as a Python expression in W1, b1, W2, ... and the feedback, NumPy as ``np``; indices count from 0.
     polynomial : Polynomial
         The exact polynomial, for the feedback that was drawn or given.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fa_theory.symbolic.discovery import discover
+    >>> law = discover("backprop", (2, 1, 1)).laws[0]
+    >>> law.name, law.python
+    ('neuron-law (neuron 1)', '0.5 * (W1[0] @ W1[0]) - 0.5 * (W2[:, 0] @ W2[:, 0])')
+    >>> law.evaluate(W1=np.array([[3.0], [1.0]]), W2=np.array([[1.0, 1.0]]))
+    4.0
     """
 
     name: str

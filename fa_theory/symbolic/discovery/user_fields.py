@@ -50,6 +50,15 @@ def discover_field(
     Notes
     -----
     A field with a denominator is multiplied by it, which changes the speed along a curve but no conserved function.
+
+    Examples
+    --------
+    >>> import sympy
+    >>> from fa_theory.symbolic.discovery import discover_field
+    >>> x, y = sympy.symbols("x y")
+    >>> found = discover_field([-y, x], [x, y])
+    >>> found.count, found.laws[0].python
+    (1, 'x**2 + y**2')
     """
     if len(field) != len(variables):
         raise ValueError(f"field must have one entry for each of {len(variables)} variables, got {len(field)}")
@@ -92,6 +101,7 @@ def discover_function(
     Examples
     --------
     >>> import sympy
+    >>> from fa_theory.symbolic.discovery import discover_function
     >>> B = sympy.Matrix([1, 2])
     >>> found = discover_function(
     ...     lambda W1, W2, x, e: (-B * e * x.T, -e * (W1 * x).T),
