@@ -1,10 +1,11 @@
-"""Hypothesis profiles, chosen by the environment variable HYPOTHESIS_PROFILE (dev, ci or nightly); GPU tests.
+"""Hypothesis profiles, chosen by the environment variable HYPOTHESIS_PROFILE (dev, ci or nightly); GPU tests; tracing.
 
 Where there is no GPU, its tests are skipped, and a line at the end names them.
 """
 
 import os
-from functools import cache
+from functools import cache, wraps
+from itertools import count
 
 import pytest
 from hypothesis import settings
@@ -31,6 +32,34 @@ def gpu_is_missing():
 def pytest_runtest_setup(item):
     if item.get_closest_marker("gpu") and gpu_is_missing():
         pytest.skip(f"{NO_GPU}: {gpu_is_missing()}")
+
+
+TRACED = 10
+"""Of so many examples of a property coverage is measured: the others walk the same branches, and tracing is half of
+their cost."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    tracing = getattr(item.config.pluginmanager.getplugin("_cov"), "cov_controller", None)
+    handle = getattr(getattr(item, "obj", None), "hypothesis", None)
+    if tracing is None or handle is None or item.get_closest_marker("no_cover"):
+        return (yield)
+    inner, examples = handle.inner_test, count()
+
+    @wraps(inner)
+    def traced_at_first(*arguments, **named):
+        if next(examples) == TRACED:
+            tracing.pause()
+        return inner(*arguments, **named)
+
+    handle.inner_test = traced_at_first
+    try:
+        return (yield)
+    finally:
+        handle.inner_test = inner
+        if next(examples) > TRACED:
+            tracing.resume()
 
 
 def pytest_terminal_summary(terminalreporter):

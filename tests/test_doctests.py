@@ -57,6 +57,7 @@ def modules_with_examples():
     return [importlib.import_module(name) for name in WITH_EXAMPLES]
 
 
+@pytest.mark.no_cover  # what they run is traced where it is tested; shrinking, above all, is slow when traced
 @pytest.mark.parametrize("name", WITH_EXAMPLES)
 def test_examples(name, monkeypatch, tmp_path):
     module = importlib.import_module(name)
