@@ -25,8 +25,10 @@ def work(axis, size):
     sizes = {"width": 100, "samples": 300, "depth": 2, "members": 1, "points": 2} | {axis: size}
     width = 8 if axis == "points" else sizes["width"]
     hidden = (width,) * (sizes["depth"] - 1)
+    # of the same cost as fa, whose signals grow with depth by the size of the feedback until they overflow
+    rule = "backprop" if axis == "depth" else "fa"
     networks = [
-        initialise("gaussian", (20, *hidden, 1), "leaky_relu:0.1", "fa", seed=k) for k in range(sizes["members"])
+        initialise("gaussian", (20, *hidden, 1), "leaky_relu:0.1", rule, seed=k) for k in range(sizes["members"])
     ]
     X = np.random.default_rng(0).standard_normal((sizes["samples"], 20))
     problem = ft.Problem(X, np.sin(X[:, 0]))
