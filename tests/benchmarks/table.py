@@ -28,16 +28,16 @@ TARGETS = [
 LIMITS = [("F", "fa_theory", 2.0), ("L", "reduced_flow[50]", 0.004)]
 NOTES = ("reached", "true_error", "error_estimate", "steps")
 VERDICTS = ["workload", "ours", "against", "ours / theirs, or seconds", "target at most", ""]
-LEFT = """What is left. The issue's seconds are those of a machine on which JAX took 0.1 s for S and diffrax 4.5 ms for L.
+LEFT = """What is left. Targets in seconds are for a machine on which JAX takes 0.1 s for S and diffrax 4.5 ms for L.
 
 - S: the matrix products alone, by the same BLAS, take a third of the time; a step then goes over (n, N) arrays four
   times (comparison, slopes, their least value, product) and reads each from the second cache, where a compiled program
   goes once. Other layouts, bit operations and the |z| form gained nothing. Keeping the losses takes about 8 %.
 - E: the same. Two threads that take turns at the interpreter lose about 15 % against two processes.
-- M: four fifths of the time or more is matrix products. Another run on the same day had 0.94 (1 core) and 1.11 (2 cores)
+- M: four fifths of the time or more is matrix products. Another run on the same day had 0.94 (1 core) and 1.11 (2)
   times JAX, and 99 % and 98 % of the products' rate.
 - F: about 1 ms an event and run, most of it Python between small array operations.
-- L: two runs of 26 expansions; at a width of 100,000 the set-up shows, which reads the weights once."""
+- L: two runs of 26 expansions; at a width of 100,000 the set-up shows, which reads the weights three times."""
 HEADER = """# Benchmarks
 
 Made by `make bench`. Times are medians in seconds; only ratios of one run mean anything, as machines differ and are
