@@ -35,8 +35,8 @@ def pytest_runtest_setup(item):
 
 
 TRACED = 10
-"""Of so many examples of a property coverage is measured: the others walk the same branches, and tracing is half of
-their cost."""
+"""Of so many examples of a property coverage is measured: the others mostly walk the same branches, and tracing is half
+of their cost."""
 
 
 @pytest.hookimpl(wrapper=True)

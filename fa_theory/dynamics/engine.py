@@ -18,7 +18,8 @@ in this:
 - two linear layers go by A = W_2 W_1 and Q = sum_j e_j x_j^T, (m, d), so that F_1 = M_2 Q and F_2 = Q W_1^T have rank
   m and nothing of size (n, N) is formed;
 - with fewer samples than inputs, descent on all samples keeps z_1 in place of W_1 (Gram form): W_1 = W_1(0) + C X
-  with C = sum_t delta_1(t), so that z_1 moves by delta_1 X X^T, an (N, N) matrix; `settle` forms W_1 where it is read.
+  with C = sum_t delta_1(t), so that z_1 moves by delta_1 X X^T, an (N, N) matrix; `settle` forms W_1 where it is read
+  (a run that records every state gains nothing and may lose).
 
 A stack of M networks has a leading axis: weights (M, n_l, n_{l-1}), buffers (M, n_l, N).
 """
@@ -175,13 +176,19 @@ def _product(left: Host, right: Host, out: Host) -> Operation:
 
 def _plan_of(stack: Stack, samples: Samples, *, descends: bool) -> Plan:
     shallow, phi = len(stack.layers) == 2, stack.activation
-    if shallow and phi.is_linear:
+    if shallow and phi.is_linear and _has_low_rank(stack, samples):
         return _plan_linear(stack, samples)
     if descends and not samples.changing and samples.count < samples.X.shape[-1]:
         return _plan_layers(stack, samples, gram=True)
     if shallow and stack.widths[-1] == 1 and phi.has_kink:
         return _plan_scalar(stack, samples)
     return _plan_layers(stack, samples)
+
+
+def _has_low_rank(stack: Stack, samples: Samples) -> bool:
+    """Tell whether the products of rank m of two linear layers take fewer multiplications than those of the layers."""
+    (d, n, m), N = stack.widths, samples.count
+    return m * d * (3 * n + 2 * N) <= n * N * (2 * d + 3 * m)
 
 
 def _plan_layers(stack: Stack, samples: Samples, *, gram: bool = False) -> Plan:
@@ -314,7 +321,10 @@ def _plan_scalar(stack: Stack, samples: Samples) -> Plan:
 
 
 def hidden_bytes(network: Network, n_samples: int) -> int:
-    """Return about how many bytes of buffers a network takes in a step: h, phi' and delta of every hidden layer."""
+    """Return about how many bytes of buffers a network takes in a step: h, phi' and delta of every hidden layer.
+
+    Two linear layers take less, the Gram form takes twice as much.
+    """
     return 3 * sum(network.widths[1:-1]) * n_samples * int(network.weights[0].dtype.itemsize)
 
 

@@ -55,10 +55,10 @@ def has_series(network: Network, problem: Problem) -> bool:
 
 
 def _room(network: Network, problem: Problem) -> int:
-    """Return how many degrees fit into memory: each has 2 n d numbers (n d and n N with several outputs) and N m."""
+    """Return how many degrees fit into memory, by the largest of the expansions and of the error series."""
     d, n, m = network.widths[0] + 1, network.widths[1], network.widths[2]
     N = problem.n_samples
-    each = n * d + (n * N if m > 1 and network.activation.has_kink else n * d) + N * m
+    each = n * d + (n * N if m > 1 and network.activation.has_kink else n * d) + 4 * N * m + 3 * n * m
     whole = 5 * n * N if network.activation.has_kink else 0  # slopes, z, dz/dt, work and sides
     return int((_MEMORY / 8 - whole) / each)
 

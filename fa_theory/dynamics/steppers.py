@@ -49,7 +49,10 @@ class Stepper(Protocol):
         """Return f of one network at the last `forward`, (N, m)."""
 
     def parameters(self, member: int) -> Parameters:
-        """Return the present weights of one network, which later steps do not change."""
+        """Return the present weights of one network, which later steps do not change.
+
+        Outputs are those of these weights from then on; they may differ from those before by rounding.
+        """
 
 
 def stepper(

@@ -151,6 +151,42 @@ def test_a_perturbed_gram_form_is_seen(monkeypatch, n_outputs, altered):
     assert difference(network, problem) > 1e-3
 
 
+@pytest.mark.parametrize("name", ["leaky_relu:0.2", "linear"])
+@pytest.mark.parametrize(
+    ("widths", "samples", "gram", "rank"),
+    [((9, 5, 2), 7, True, True), ((5, 5, 2), 7, False, True), ((40, 3, 40), 60, False, False)],
+)
+def test_which_form_is_taken(monkeypatch, name, widths, samples, gram, rank):
+    """Fewer samples than inputs; two linear layers, unless outputs are many beside the width. All give the same."""
+    taken = []
+    for form in ("_GramForm", "_plan_linear"):
+        plain = getattr(engine, form)
+        monkeypatch.setattr(engine, form, lambda *a, form=form, plain=plain: taken.append(form) or plain(*a))
+    network, problem = draw_network(1, widths, name, scale=0.3), draw_problem(1, samples, widths[0], widths[-1])
+    assert difference(network, problem) <= 1e-13
+    expected = ["_plan_linear"] * rank if name == "linear" else ["_GramForm"] * gram
+    assert taken == expected
+    taken.clear()
+    assert difference(network, problem, batch_size=4) <= 1e-13
+    assert "_GramForm" not in taken
+
+
+@pytest.mark.parametrize("layout", [np.asfortranarray, lambda X: np.repeat(X, 2, axis=1)[:, ::2]])
+@pytest.mark.parametrize("inputs", [4, 60])
+@pytest.mark.parametrize("name", ["leaky_relu:0.2", "linear"])
+def test_single_precision_and_other_layouts(layout, inputs, name):
+    """Fewer and more samples than inputs: losses to 1e-4 of double precision, dtype kept, read-only data untouched."""
+    network, problem = draw_network(1, (inputs, 9, 1), name, scale=0.1), draw_problem(1, 30, inputs, 1)
+    options = {"method": "gd", "steps": 100, "step_size": 0.02, "points": 3, "loss_every": 10}
+    wide = ft.simulate(network, problem, **options)
+    narrow = Network([W.astype("f4") for W in network.weights], name, [network.feedback[0].B.astype("f4")])
+    X = layout(problem.X.astype("f4"))
+    X.flags.writeable = False
+    run = ft.simulate(narrow, Problem(X, problem.Y.astype("f4")), **options)
+    assert all(W.dtype == np.float32 for W in run.states[-1].weights)
+    np.testing.assert_allclose(run.losses, wide.losses, rtol=1e-4)
+
+
 def test_reading_the_weights_of_the_gram_form_changes_rounding_only():
     """A run whose weights are read at every step, and one whose weights are read at the end."""
     network, problem = draw_network(1, (30, 8, 1)), draw_problem(1, 6, 30, 1)

@@ -60,6 +60,29 @@ def test_an_ensemble_is_the_loop(rule, widths, name, biases, decay):
     assert_same(ft.ensemble(networks, problem, step_size=etas, **options), loop)
 
 
+@pytest.mark.parametrize("widths", [(9, 5, 1), (9, 4, 5, 2), (3, 5, 1)])
+@pytest.mark.parametrize("name", ["leaky_relu:0.2", "linear"])
+@pytest.mark.usefixtures("small_blocks")
+def test_descent_on_problems_of_their_own(widths, name):
+    """With fewer samples than inputs too, and two linear layers: each has its own X X^T and Q."""
+    networks = [draw_network(seed, widths, name, "fa", biases=True, scale=0.5) for seed in range(5)]
+    problems = [draw_problem(seed, 7, widths[0], widths[-1]) for seed in range(5)]
+    options = {"method": "gd", "steps": 20, "points": 3, "loss_every": 1, "step_size": 0.02, "weight_decay": 0.1}
+    loop = [ft.simulate(net, problem, **options) for net, problem in zip(networks, problems, strict=True)]
+    assert_same(ft.ensemble(networks, problems, **options), loop)
+
+
+@pytest.mark.parametrize("widths", [(9, 5, 1), (3, 5, 1)])
+def test_a_member_that_diverges_stops_no_other_form(widths):
+    """Members of the Gram form and of products of rank m: with eta = 50 one diverges, the other goes on as alone."""
+    name = "linear" if widths[0] == 3 else "leaky_relu:0.2"
+    networks, problem = [draw_network(seed, widths, name) for seed in range(2)], draw_problem(1, 7, widths[0], 1)
+    options = {"method": "gd", "steps": 60, "points": 4}
+    runs = ft.ensemble(networks, problem, step_size=[50.0, 0.01], **options)
+    assert [run.outcome for run in runs] == ["diverged", "completed"]
+    assert_same(runs[1:], [ft.simulate(networks[1], problem, step_size=0.01, **options)])
+
+
 @pytest.mark.parametrize("own_problems", [False, True])
 @pytest.mark.parametrize("seeds", [3, [1, 2, 1, 2, 3]])
 @pytest.mark.parametrize("biases", [False, True])
