@@ -4,10 +4,10 @@ Usage: notebooks.py [--write] [--folder FOLDER] [--limit SECONDS] [--jobs N]
 
 Each notebook is a pair: NAME.py, the text that people edit, and NAME.ipynb, the same with its outputs. The text is
 executed in a fresh kernel, with warnings as errors. A notebook fails if a cell does (an assertion, say), if it writes
-to stderr, asserts nothing, has a cell longer than a screen, draws without saying what is seen (`# %% alt="..."`, the
-alternative text of a cell's pictures), or takes more processor time than the limit (other work on the machine does not
-add to that); and, unless --write makes the pair anew, if the pair is out of step: other cells, or other outputs but for
-numbers and what pictures show.
+to stderr, asserts nothing, has a cell longer than a screen, has a number in its name that its first heading does not
+begin with, draws without saying what is seen (`# %% alt="..."`, the alternative text of a cell's pictures), or takes
+more processor time than the limit (other work on the machine does not add to that); and, unless --write makes the pair
+anew, if the pair is out of step: other cells, or other outputs but for numbers and what pictures show.
 """
 
 import argparse
@@ -85,7 +85,11 @@ def describe_pictures(notebook: nbformat.NotebookNode) -> None:
                 output.metadata[kind] = {"alt": cell.metadata.alt}
 
 
-def check_form(notebook: nbformat.NotebookNode) -> None:
+def check_form(notebook: nbformat.NotebookNode, name: str) -> None:
+    number = re.match(r"\d*", name)[0]
+    heading = next(iter(re.findall(r"^#+ .*", notebook.cells[0].source, re.MULTILINE)), "none")
+    if number and not heading.startswith(f"# {number}. "):
+        raise NotebookError(f"its first heading does not begin with its number, {number}: {heading}")
     longest = max((len(cell.source.splitlines()) for cell in code(notebook)), default=0)
     if longest > SCREEN:
         raise NotebookError(f"a cell has {longest} lines, more than {SCREEN}")
@@ -134,7 +138,7 @@ async def execute(notebook: nbformat.NotebookNode, folder: Path, limit: float) -
 
 async def treat(text: Path, limit: float, *, write: bool) -> str:
     notebook, pair = read_text(text), text.with_suffix(".ipynb")
-    check_form(notebook)
+    check_form(notebook, text.stem)
     kept = None if write else check_pair(notebook, pair)
     seconds = await execute(notebook, text.parent, limit)
     if kept is None:

@@ -3,6 +3,7 @@
 mkdocs calls the functions whose names begin with ``on_``.
 """
 
+import ast
 import json
 import re
 from html import escape, unescape
@@ -43,11 +44,28 @@ API = {
     "fa_theory.statements": "Statements by name",
     "fa_theory.falsification": "Search for counterexamples",
     "fa_theory.sweeps": "Sweeps",
+    "fa_theory.experiments": "The paper's experiments",
     "fa_theory.symbolic": "Proofs and discovery",
+    "fa_theory.symbolic.discovery": "Discovery of laws",
     "fa_theory.plots": "Plots",
     "fa_theory.data": "Data",
     "fa_theory.testing": "Testing kit",
 }
+
+CLAIMS = (
+    ("a conservation law at every neuron enforces alignment", "neuron-identity neuron-law", "conservation", "01 03"),
+    ("where alignment dominates, the loss falls", "dissipation-split descent", "", "03 08"),
+    ("it decays exponentially, or in a generalised form", "exponential-decay separable-decay", "", "02"),
+    ("two-layer linear networks end at the minimum-norm solution", "minimum-norm", "overfitting", "07"),
+    ("the law holds in practice, under SGD", "neuron-law bregman-drift", "conservation", "01"),
+    ("better alignment goes with better accuracy", "", "alignment", "06"),
+    ("with several classes feedback alignment has limits", "", "alignment", "06"),
+    ("feedback alignment overfits benignly", "", "overfitting", "07"),
+)
+"""What the paper claims: the statements about it, the experiment, the notebooks."""
+
+CHECKERS = {"law-completeness": "count_laws", "projection-law": "unseen_inputs"}
+"""Statements whose function in `fa_theory.laws` has another name."""
 
 MEASURED = {
     "tests/benchmarks/TIGHTNESS.md": "How tight the bounds are",
@@ -165,19 +183,32 @@ def _home(module, name):
 
 
 def _statements():
-    """Map every statement to who claims it, its proof, its checker, the notebooks that show it, and its evidence."""
+    """Map every statement to who claims it, its proof, its checker, the notebooks that name it, and its evidence."""
+    notebooks = {path: path.with_suffix(".py").read_text(encoding="utf-8") for path in _notebooks()}
+    tests = {path: _docstring(path) for path in sorted((ROOT / "tests").rglob("test_*.py"))}
+    places = {each: f"[{each}](#{each})" for each in STATEMENTS}
+    places |= {path.stem[:2]: f"[{path.stem[:2]}](notebooks/{path.name})" for path in notebooks}
     lines = [
         "# Statements",
         "",
         SOURCES,
+        "",
+        "What the paper claims, and where to look; bregman-drift is this project's own form of what a step does.",
+        "",
+        "| claim | statements | experiment | notebooks |",
+        "|---|---|---|---|",
     ]
+    for claim, statements, experiment, shown in CLAIMS:
+        linked = [", ".join(places[each] for each in column.split()) or "none" for column in (statements, shown)]
+        command = f"`fa-theory experiment {experiment}`" if experiment else "none"
+        lines.append(f"| {claim} | {linked[0]} | {command} | {linked[1]} |")
     for each in STATEMENTS.values():
         name = each.id.replace("-", "_")
-        tests = sorted(path.relative_to(ROOT) for path in (ROOT / "tests").rglob(f"test_{name}*.py"))
+        tested = [path for path, says in tests.items() if _is_test_of(path, says, each.id)]
         proof = ROOT / "proofs" / f"{name}.py"
-        if not tests or not proof.is_file():
+        if not tested or not proof.is_file():
             raise PluginError(f"{each.id} lacks a test or a proof")
-        shown = [path for path in _notebooks() if each.id in path.read_text(encoding="utf-8")]
+        shown = [places[path.stem[:2]] for path, text in notebooks.items() if _names(text, each.id)]
         evidence = ", ".join((*each.evidence, *filter(None, [proof_evidence(each.id)])))
         lines += [
             "",
@@ -187,14 +218,29 @@ def _statements():
             "",
             f"- evidence: {evidence}",
             f"- proof: `proofs/{name}.py`, checked by `fa-theory prove {each.id}`",
-            f"- checker: {_checker(name)}",
-            f"- tests: {', '.join(f'`{path}`' for path in tests)}",
-            f"- notebooks: {', '.join(f'[{path.stem[:2]}](notebooks/{path.name})' for path in shown) or 'none'}",
+            f"- checker: {_checker(each.id)}",
+            f"- tests: {', '.join(f'`{path.relative_to(ROOT)}`' for path in tested)}",
+            f"- notebooks: {', '.join(shown) or 'none'}",
         ]
     return "\n".join(lines) + "\n"
 
 
-def _checker(name):
+def _names(text, statement):
+    """Return whether a text names the statement: none of those whose names begin with it, nor gradient descent."""
+    return re.search(rf"(?<![\w-])(?<!gradient ){re.escape(statement)}(?![\w-])", text, re.IGNORECASE) is not None
+
+
+def _is_test_of(path, says, statement):
+    name = statement.replace("-", "_")
+    return path.stem in {f"test_{name}", f"test_{name}_proof"} or _names(says, statement)
+
+
+def _docstring(path):
+    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+
+
+def _checker(statement):
+    name = CHECKERS.get(statement, statement.replace("-", "_"))
     for module in (bounds, laws):
         if name in module.__all__ and callable(getattr(module, name)):
             return f"[`{module.__name__}.{name}`][{_home(module, name)}], judged by `fa-theory verify`"

@@ -96,8 +96,8 @@ draw_all({"leaky ReLU 0.5": (run_gated, bounds_gated), "linear": (run_linear, bo
 # direction (`separable-decay-two-sided`) and the margin of what the start keeps (`separable-decay-path`).
 #
 # `hitting-time` needs no alignment at the start, only separable data: from *any* start the loss is at most $\epsilon$
-# by an explicit time, because FA aligns, then learns. The right panel has a Gaussian start: the curve may rise while
-# neurons are still misaligned.
+# by an explicit time, because FA aligns, then learns; `hitting-time-two-sided` is sharper. The right panel has a
+# Gaussian start: the curve may rise while neurons are still misaligned.
 
 # %% alt="Aligned and any start: the observed loss lies below each bound, which all fall with time or stay."
 X = rng.standard_normal((8, 3))
@@ -124,8 +124,8 @@ for bound in bounds:
 #
 # With several outputs only an aggregate condition is left: `multi-output-decay` (two linear layers, squared loss) needs
 # $a_0 = \frac12\lambda_{\min}(-U^\top C\,U) > 0$ with $U$ an orthonormal basis of the range of $B$; its sharper form
-# uses what the feedback cannot reach of $W_1$. `gd-decay` is about gradient descent itself: it certifies a step size
-# $\eta$ and a geometric rate; `gd-decay-growth` certifies larger ones.
+# `multi-output-decay-projection` uses what the feedback cannot reach of $W_1$. `gd-decay` is about gradient descent
+# itself: it certifies a step size $\eta$ and a geometric rate; `gd-decay-growth` certifies larger ones.
 
 # %% alt="Two outputs, and gradient descent: the observed loss falls faster than every bound."
 X = rng.standard_normal((20, 3))

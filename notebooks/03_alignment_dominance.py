@@ -12,8 +12,6 @@
 # ---
 
 # %% [markdown]
-# # 02. Bound against observed loss: every bound
-# %% [markdown]
 # # 03. Alignment dominance, and how FA aligns before it learns
 #
 # Along the flow of any feedback rule the loss changes at the rate (statement `dissipation-split`)

@@ -12,8 +12,6 @@
 # ---
 
 # %% [markdown]
-# # 02. Bound against observed loss: every bound
-# %% [markdown]
 # # 04. What else is conserved: discovery
 #
 # The neuron law is one number for each neuron. Is there more? `discover` answers three questions for a rule and a

@@ -12,8 +12,6 @@
 # ---
 
 # %% [markdown]
-# # 02. Bound against observed loss: every bound
-# %% [markdown]
 # # 05. Your own rule
 #
 # A rule enters the theory as a *potential*: a function $\Psi_i(v_i)$ of a neuron's outgoing weights whose gradient $M_i

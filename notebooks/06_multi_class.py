@@ -12,8 +12,6 @@
 # ---
 
 # %% [markdown]
-# # 02. Bound against observed loss: every bound
-# %% [markdown]
 # # 06. Multi-class: where the neuron-wise theory stops, and what alignment still predicts
 #
 # With one output, an aligned start ($C_i \le 0$ for every neuron) makes every hidden update go downhill for ever

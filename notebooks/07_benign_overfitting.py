@@ -12,8 +12,6 @@
 # ---
 
 # %% [markdown]
-# # 02. Bound against observed loss: every bound
-# %% [markdown]
 # # 07. Benign overfitting and minimum norm
 #
 # With more inputs than samples many linear maps fit every label, noise included. Statement `minimum-norm` says which

@@ -12,8 +12,6 @@
 # ---
 
 # %% [markdown]
-# # 02. Bound against observed loss: every bound
-# %% [markdown]
 # # 08. From small to large: a phase diagram of dominance
 #
 # Alignment dominates while $\langle G_l, F_l\rangle > 0$ in every hidden layer (statement `dissipation-split`, notebook

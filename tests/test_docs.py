@@ -1,12 +1,18 @@
-"""The site is not built if a page needs the network, or shows a picture without an alternative text."""
+"""The site needs no network, its pictures have alternative texts, and its pages say what the repository holds."""
 
 import importlib.util
 import json
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 from types import SimpleNamespace
 
 import pytest
 from mkdocs.exceptions import PluginError
+
+import fa_theory
+from fa_theory.experiments import EXPERIMENTS
+from fa_theory.statements import STATEMENTS
 
 HOOKS = Path(__file__).parents[1] / ".docs" / "hooks.py"
 
@@ -59,3 +65,38 @@ def test_a_notebook_has_its_formulas_drawn_its_pictures_described_and_no_scripts
     assert "<pre>$d$ and $e$</pre>" in html
     assert "<script" not in html
     assert html.endswith('<img alt="A &quot;dot&quot; &amp; a line">')
+
+
+def test_the_reference_covers_every_subpackage(hooks):
+    packages = [info.name for info in walk_packages(fa_theory.__path__, "fa_theory.") if info.ispkg]
+    public = {"fa_theory", *(name for name in packages if hasattr(import_module(name), "__all__"))}
+    assert public - set(hooks.API) == {"fa_theory.cli"}
+    assert set(hooks.API) - public == {"fa_theory.statements"}  # one module
+
+
+def test_a_statement_has_its_own_tests_and_notebooks_and_not_those_of_its_sharper_forms(hooks):
+    page = hooks._statements()
+    parts = dict(part.split("}\n", 1) for part in page.split("{#")[1:])
+    assert list(parts) == list(STATEMENTS)
+    expected = "tests/bounds/test_exponential_decay.py", "tests/proofs/test_exponential_decay_proof.py"
+    assert f"- tests: {', '.join(f'`{each}`' for each in expected)}\n" in parts["exponential-decay"]
+    assert "- notebooks: [02](notebooks/02_bounds.ipynb)\n" in parts["exponential-decay"]
+    assert "`tests/laws/test_laws_along_flows.py`" in parts["neuron-law"]
+    assert "[`fa_theory.laws.unseen_inputs`]" in parts["projection-law"]
+    assert "[`fa_theory.laws.count_laws`]" in parts["law-completeness"]
+    assert {row[2] for row in hooks.CLAIMS} - {""} == set(EXPERIMENTS)
+    assert "| [minimum-norm](#minimum-norm) | `fa-theory experiment overfitting` | [07](notebooks/07_" in page
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("statement `descent`,", True),
+        ("Descent along flows", True),
+        ("the descent-free case", False),
+        ("one step of gradient descent", False),
+        ("`descents`", False),
+    ],
+)
+def test_a_statement_is_named_by_its_whole_id(hooks, text, named):
+    assert hooks._names(text, "descent") is named

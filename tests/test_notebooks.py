@@ -91,6 +91,16 @@ def test_form_is_checked_before_anything_runs(tmp_path, code, complaint):
     assert run(tmp_path) == (1, f"form: FAILED: {complaint}\n")
 
 
+@pytest.mark.parametrize("heading", ["# 02. Sums.", "Sums.", "## 03. Sums."])
+def test_the_first_heading_begins_with_the_number_of_the_file(tmp_path, heading):
+    write(tmp_path, "03_sums", FINE.replace("# Sums.", f"# {heading}"))
+    found = heading if heading.startswith("#") else "none"
+    complaint = f"03_sums: FAILED: its first heading does not begin with its number, 03: {found}\n"
+    assert run(tmp_path) == (1, complaint)
+    write(tmp_path, "03_sums", FINE.replace("# Sums.", "# # 03. Sums."))
+    assert "03_sums.ipynb is not in step with it" in run(tmp_path)[1]  # the check after that of the form
+
+
 def test_pairs_out_of_step_fail(tmp_path):
     write(tmp_path, "step", FINE)
     (tmp_path / "step.py").write_text(FINE.replace("2 + 2", "1 + 3"))

@@ -1,4 +1,4 @@
-"""Alignment dominance against closed forms and loops, and the decay of the loss from its measured rate."""
+"""Alignment dominance (dissipation-split) against closed forms and loops, and the loss from its measured rate."""
 
 import json
 from dataclasses import replace
