@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -121,7 +122,7 @@ def verify(
     if report is not None and reports:
         from fa_theory.view.page import write_report
 
-        page = write_report(report, reports, command="fa-theory " + " ".join(sys.argv[1:]))
+        page = write_report(report, reports, command=shlex.join(["fa-theory", *sys.argv[1:]]))
         say(form, f"report: {page}")
     if interrupted:
         print(f"interrupted: {len(reports)} of {len(instances)} runs were finished and are kept", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -120,7 +121,7 @@ def experiment(
         images = load_images(data, path, settings)
     except ModuleNotFoundError as error:
         raise ValueError(str(error)) from None
-    command = "fa-theory " + " ".join(sys.argv[1:])
+    command = shlex.join(["fa-theory", *sys.argv[1:]])
     done = (0, 0)
     try:
         with _progress(name) as advance:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from textwrap import fill
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,6 +66,9 @@ LOOKS = (
     Look("#000000", (0, (8, 2)), "v"),
     Look("#56B4E9", (0, (3, 1, 1, 1, 1, 1)), "P"),
 )
+_TITLE_WIDTH, _LEGEND_WIDTH = 46, 44
+"""Characters that fit into a picture of one column: of a title, and of two labels beside each other."""
+
 MARKS = 8
 """Markers along a line, enough to tell lines apart without hiding them."""
 
@@ -137,8 +141,8 @@ def draw_curve(ax: Axes, t: Host, values: Host, label: str, look: int) -> None:
 
 
 def describe_run(ax: Axes, title: str, trajectory: Trajectory) -> None:
-    """Set the title, and what the time axis says of a run."""
-    ax.set_title(title, y=1.0)
+    """Set the title, its long lines broken, and what the time axis says of a run."""
+    ax.set_title("\n".join(fill(line, _TITLE_WIDTH) for line in title.split("\n")), y=1.0)
     ax.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
     steps = "" if trajectory.method == "flow" else f" (steps of {trajectory.options['step_size']:g})"
     ax.set_xlabel(f"time t{steps}")
@@ -160,12 +164,14 @@ def _power_of_ten(value: float, _position: int | None) -> str:
 
 
 def legend_on_top(ax: Axes) -> None:
-    """Put the legend at the top, in two columns, on an axis extended upwards so that it hides nothing."""
+    """Put the legend at the top, in two columns if these fit, on an axis extended upwards so that it hides nothing."""
     # columns are filled one after the other: short labels first, so that only one column is wide
     entries = sorted(zip(*ax.get_legend_handles_labels(), strict=True), key=lambda entry: len(entry[1]))
     handles, labels = zip(*entries, strict=True)
-    ax.legend(handles, labels, loc="upper left", ncols=2, columnspacing=1.0, handlelength=1.7, borderaxespad=0.2)
-    room = 0.12 * ((len(labels) + 1) // 2) + 0.02
+    rows = (len(labels) + 1) // 2
+    columns = 2 if len(labels[rows - 1]) + len(labels[-1]) <= _LEGEND_WIDTH else 1
+    ax.legend(handles, labels, loc="upper left", ncols=columns, columnspacing=1.0, handlelength=1.7, borderaxespad=0.2)
+    room = 0.12 * (rows if columns == 2 else len(labels)) + 0.02
     low, high = ax.get_ylim()
     share = room / (1 - room)
     ax.set_ylim(low, high * (high / low) ** share if ax.get_yscale() == "log" else high + share * (high - low))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -188,9 +189,9 @@ def command_from_state(instance: Instance, state: str) -> str | None:
     network = instance.network
     if network.rule_name.partition(":")[0] not in RULES:
         return None
-    words = ["fa-theory verify --state", state, "--rule", network.rule_name]
+    words = ["fa-theory", "verify", "--state", state, "--rule", network.rule_name]
     words += ["--activation", network.activation.name, "--loss", instance.problem.loss.name]
     for name, value in instance.run.items():
         text = ",".join(map(repr, value)) if isinstance(value, list | tuple) else f"{value}"
         words += [f"--{name.replace('_', '-')}", text]
-    return " ".join(words)
+    return shlex.join(words)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from small_runs import small_run
 
+from fa_theory.bounds import Assumption, Bound
 from fa_theory.model import Network, Problem
 from fa_theory.plots import (
     picture,
@@ -323,9 +324,21 @@ def in_view(ax, label):
     return ends[0] <= x <= ends[1] if label in ax.get_xticklabels() else ends[2] <= y <= ends[3]
 
 
-@pytest.mark.parametrize(
-    "draw", [plot_law_drift, plot_alignment, plot_dominance], ids=["law-drift", "alignment", "dominance"]
-)
+def draw_bound(trajectory, ax):
+    return plot_bound(named("multi-output-decay-projection"), trajectory, ax)
+
+
+def draw_bounds(trajectory, ax):
+    names = ["multi-output-decay-projection", "multi-output-decay", "linear-decay-growth", "exponential-decay-growth"]
+    return plot_bounds([named(name) for name in names], trajectory, ax)
+
+
+def named(name):
+    curve, fine = (lambda t: 3 * np.exp(-t)), (Assumption("any", 1.0, True, ""),)
+    return Bound(name, "loss", fine, curve, rate=None, floor=0.0, rounding=0.0, constants={})
+
+
+@pytest.mark.parametrize("draw", [plot_law_drift, plot_alignment, plot_dominance, draw_bound, draw_bounds])
 def test_no_text_overlaps_another_or_leaves_the_picture(draw):
     with print_style():
         figure = Figure(figsize=(3.4, 2.7), layout="tight")
