@@ -24,6 +24,7 @@ def likeliest(given: object, words: Iterable[str]) -> str:
 
     Examples
     --------
+    >>> from fa_theory.choices import likeliest
     >>> likeliest("Yield", ["depth", "yield"])
     "; did you mean 'yield'?"
     >>> likeliest("area", ["depth", "yield"])
