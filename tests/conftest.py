@@ -4,6 +4,7 @@ Where there is no GPU, its tests are skipped, and a line at the end names them.
 """
 
 import os
+import signal
 from functools import cache, wraps
 from itertools import count
 
@@ -11,6 +12,10 @@ import pytest
 from hypothesis import settings
 
 from fa_theory.model import backend_namespace
+
+# a shell lets what it starts with & ignore Ctrl-C, and the commands that tests interrupt would inherit that
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True, print_blob=True)
