@@ -236,7 +236,7 @@ class _GramForm:
 
     def __init__(self, stack: Stack, samples: Samples) -> None:
         self._W, X = stack.layers[0], samples.X
-        self.z = np.matmul(self._W, _turn(X))
+        self.z = np.empty((*self._W.shape[:-1], samples.count), self._W.dtype)
         self._C, self._move, self._share = np.zeros_like(self.z), np.empty_like(self.z), np.ones_like(stack.step_size)
         self._gram, self._keeps = np.matmul(X, _turn(X)), stack.keeps[:1]
         F = np.empty_like(self._W)

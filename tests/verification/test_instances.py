@@ -1,6 +1,7 @@
 """Instances from data and state files, reports and their JSON, adversarial instances end to end."""
 
 import json
+import shlex
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 import fa_theory as ft
 from fa_theory.model import initialise, save_state
 from fa_theory.statements import STATEMENTS, cite
-from fa_theory.verification import instance_from_data, instance_from_state, run_instance
+from fa_theory.verification import command_from_state, instance_from_data, instance_from_state, run_instance
 
 RULES = ("fa", "sign-fa", "adafa:2", "backprop", "dfa")
 
@@ -41,6 +42,12 @@ def test_a_state_file_gives_the_same_start_bit_for_bit(rule, tmp_path):
         assert np.array_equal(old, new)
     for old, new in zip(instance.network.matrices(), again.network.matrices(), strict=True):
         assert np.array_equal(old, new)
+    assert shlex.split(command_from_state(instance, "my start.npz"))[:4] == [
+        "fa-theory",
+        "verify",
+        "--state",
+        "my start.npz",
+    ]
     first = ft.simulate(instance.network, instance.problem, time=0.5, points=3)
     second = ft.simulate(again.network, again.problem, time=0.5, points=3)
     assert np.array_equal(first.loss, second.loss)
