@@ -17,7 +17,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File
 
-from fa_theory import bounds, laws
+from fa_theory import bounds, dynamics, laws
 from fa_theory.ledger import proof_evidence
 from fa_theory.statements import STATEMENTS
 
@@ -64,13 +64,19 @@ CLAIMS = (
 )
 """What the paper claims: the statements about it, the experiment, the notebooks."""
 
-CHECKERS = {"law-completeness": "count_laws", "projection-law": "unseen_inputs"}
-"""Statements whose function in `fa_theory.laws` has another name."""
+CHECKERS = {
+    "dissipation-split": "dissipation",
+    "law-completeness": "count_laws",
+    "midpoint-exactness": "quadratic_laws",
+    "projection-law": "unseen_inputs",
+}
+"""Statements whose function in `fa_theory.laws` or `fa_theory.dynamics` has another name."""
 
 MEASURED = {
     "tests/benchmarks/TIGHTNESS.md": "How tight the bounds are",
     "tests/benchmarks/BENCHMARKS.md": "Speed",
     "tests/benchmarks/PRECISION.md": "Work and precision",
+    "fa_theory/experiments/FINDINGS.md": "The paper's experiments",
     "fa_theory/falsification/FINDINGS.md": "Counterexamples sought",
     "fa_theory/symbolic/discovery/FINDINGS.md": "Laws found",
 }
@@ -241,10 +247,10 @@ def _docstring(path):
 
 def _checker(statement):
     name = CHECKERS.get(statement, statement.replace("-", "_"))
-    for module in (bounds, laws):
+    for module in (bounds, laws, dynamics):
         if name in module.__all__ and callable(getattr(module, name)):
             return f"[`{module.__name__}.{name}`][{_home(module, name)}], judged by `fa-theory verify`"
-    return "`fa-theory verify`"
+    raise PluginError(f"{statement} has no function of its name, and CHECKERS names no other")
 
 
 def _escaped(text):

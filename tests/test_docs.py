@@ -84,6 +84,12 @@ def test_a_statement_has_its_own_tests_and_notebooks_and_not_those_of_its_sharpe
     assert "`tests/laws/test_laws_along_flows.py`" in parts["neuron-law"]
     assert "[`fa_theory.laws.unseen_inputs`]" in parts["projection-law"]
     assert "[`fa_theory.laws.count_laws`]" in parts["law-completeness"]
+    assert "[`fa_theory.laws.quadratic_laws`]" in parts["midpoint-exactness"]
+    assert "[`fa_theory.dynamics.dissipation`]" in parts["dissipation-split"]
+    assert "[`fa_theory.dynamics.reduced_flow`]" in parts["reduced-flow"]
+    assert page.count("- checker: [`fa_theory.") == len(STATEMENTS)
+    with pytest.raises(PluginError, match="no-such-law has no function of its name"):
+        hooks._checker("no-such-law")
     assert {row[2] for row in hooks.CLAIMS} - {""} == set(EXPERIMENTS)
     assert "| [minimum-norm](#minimum-norm) | `fa-theory experiment overfitting` | [07](notebooks/07_" in page
 
