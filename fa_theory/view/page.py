@@ -121,7 +121,10 @@ def draw_pictures(report: Report, prefix: str) -> Iterator[Picture]:
     if len(compared) > 1:
         told = " ".join(_bound_in_words(bound, run) for bound in compared)
         caption = f"All bounds that apply: {', '.join(bound.id for bound in compared)}."
-        yield Picture(f"{prefix}--bounds", f"{name}: {told}", caption, *picture(partial(plot_bounds, compared, run)))
+        # the legend has a line for each bound; what four of them leave to the curves, more shall leave too
+        height = 2.7 + 0.25 * max(0, len(compared) - 3)
+        drawn = picture(partial(plot_bounds, compared, run), height=height)
+        yield Picture(f"{prefix}--bounds", f"{name}: {told}", caption, *drawn)
     for bound in compared:
         verdict = report.verdict(bound.id)
         alt = f"{name}: {_bound_in_words(bound, run)}"

@@ -9,11 +9,13 @@ import sys
 from html.parser import HTMLParser
 
 import pytest
+from matplotlib.figure import Figure
 from small_runs import small_run
 
 from fa_theory.cli import main
 from fa_theory.dynamics import OUTCOMES
 from fa_theory.model import Network, PotentialFeedback, save_state
+from fa_theory.plots import COLUMN_WIDTH, print_style
 from fa_theory.statements import STATEMENTS
 from fa_theory.verification import VERDICTS, summarise
 from fa_theory.view import markup
@@ -186,6 +188,26 @@ def test_each_bound_law_and_alignment_has_its_two_files(folder):
     }
     assert all(path.read_bytes().startswith(b"\x89PNG\r\n") for path in folder.glob("*.png"))
     assert all(path.stat().st_size > 1000 for path in folder.iterdir())
+
+
+def test_a_legend_of_many_bounds_hides_none_and_leaves_them_room(reports, monkeypatch):
+    seen = []
+
+    def kept(draw, **size):
+        with print_style():
+            figure = Figure(figsize=(COLUMN_WIDTH, size["height"]), layout="tight")
+            ax = draw(figure.add_subplot())
+            figure.draw_without_rendering()
+            legend = ax.get_legend().get_window_extent().transformed(ax.transAxes.inverted())
+        tops = [ax.transData.transform((0.0, max(line.get_ydata())))[1] for line in ax.lines]
+        seen.append((len(ax.lines), legend.y0, ax.transAxes.inverted().transform((0.0, max(tops)))[1]))
+        return b"", b""
+
+    monkeypatch.setattr(page_module, "picture", kept)
+    assert next(page_module.draw_pictures(reports[0], "x")).stem == "x--bounds"
+    ((lines, legend, curves),) = seen
+    assert lines == 8
+    assert 0.3 < curves < legend
 
 
 def test_same_runs_give_the_same_files(folder, reports, tmp_path):
