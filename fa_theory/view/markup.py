@@ -16,6 +16,8 @@ from fa_theory.verification import Report, Summary, Verdict, describe, summarise
 
 _MARKS = {"holds": "✓", "refuted": "✗", "undecided": "?", "not_applicable": "–"}
 _ABSENT = "–"
+_LONG = 120
+"""Letters of an entry that is too long for a column."""
 LARGEST_START = 300_000
 """Bytes of a start state that a page holds: as base64 at most as much as a run's pictures, so a page can be mailed."""
 
@@ -88,7 +90,7 @@ def page(
     sections = "".join(map(_run_section, reports, anchors, starts, pictures))
     # what is said of one run over all runs is said of it in its own section already
     overview = _overview(reports, anchors) if len(reports) > 1 else ""
-    made_by = f"<p>Made by <code>{_text(command)}</code>.</p>" if command else ""
+    made_by = f"<p>Made by {_command(command)}</p>" if command else ""
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -106,6 +108,7 @@ fa_theory {_text(__version__)}.</p>
 {made_by}
 <p>The margin of a law or identity is 1 &minus; deviation / tolerance; that of a bound is the smallest
 (bound &minus; loss) / bound after the start; where a statement does not apply, that of the assumption that fails.
+The times that a bound's detail counts are the recorded ones at which loss and bound were compared.
 Evidence: <em>float-checked</em> is floating point with an error estimate, <em>exact</em> is rational arithmetic.</p>
 </header>
 <main>
@@ -187,14 +190,17 @@ def _facts(report: Report) -> str:
     if len(run.t):
         losses = f"loss from {_number(run.loss[0])} to {_number(run.loss[-1])}"
         facts["outcome"] += f"; {losses}, error estimate at most {max(run.error):.1e}"
-    # sentences get the whole width, after the columns of short entries
-    ordered = sorted(facts, key=lambda key: _holds_sentences(facts[key]))
-    return f"<dl>{''.join(_fact(key, facts[key]) for key in ordered)}</dl>"
-
-
-def _fact(key: str, value: Any) -> str:
-    long = ' class="long"' if _holds_sentences(value) else ""
-    return f"<div{long}><dt>{_text(words(key))}</dt><dd>{_value(value)}</dd></div>\n"
+    entries = [(key, _value(value)) for key, value in facts.items()]
+    # long ones get the whole width, after the columns of short ones
+    short, long = (
+        "".join(
+            f"<div{kind}><dt>{_text(words(key))}</dt><dd>{entry}</dd></div>\n"
+            for key, entry in entries
+            if (len(entry) > _LONG) == bool(kind)
+        )
+        for kind in ("", ' class="long"')
+    )
+    return f"<dl>{short}{long}</dl>"
 
 
 def _counts(report: Report) -> str:
@@ -212,7 +218,12 @@ def _again(start: Start | None) -> str:
         where = f'save <a download="{name}" href="{address}">{name}</a>, its start state ({size}, held by this page)'
     else:
         where = f"take {name}, its start state ({size}, beside this page and not in it: send it along)"
-    return f"<p>To run it again, {where}, and run in that folder:<br><code>{_text(start.command)}</code></p>"
+    return f"<p>To run it again, {where}, and run in that folder:<br>{_command(start.command)}</p>"
+
+
+def _command(text: str) -> str:
+    """Return a command whose lines break between its words, not within --step-size."""
+    return f"<code>{' '.join(f'<span>{_text(word)}</span>' for word in text.split(' '))}</code>"
 
 
 def _figure(each: Picture) -> str:
@@ -278,14 +289,11 @@ def _value(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{_text(words(key))} {_value(entry)}" for key, entry in value.items()) or "defaults"
     if isinstance(value, list | tuple):
-        return ("<br>" if _holds_sentences(value) else ", ").join(map(_value, value)) or "none"
+        sentences = any(isinstance(entry, str) and " " in entry for entry in value)
+        return ("<br>" if sentences else ", ").join(map(_value, value)) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return _text(value)
-
-
-def _holds_sentences(value: Any) -> bool:
-    return isinstance(value, list | tuple) and any(isinstance(entry, str) and " " in entry for entry in value)
 
 
 _STYLE = """
@@ -301,6 +309,7 @@ h2 { font-size: 1.25rem; margin-top: 2.2rem; }
 p { max-width: 60rem; }
 a { color: var(--link); }
 code { font-size: 0.92em; overflow-wrap: anywhere; }
+code span { display: inline-block; max-width: 100%; }
 .scroll { overflow-x: auto; margin: 1rem 0; }
 .scroll:focus-visible { outline: 2px solid var(--link); }
 table { border-collapse: collapse; font-size: 0.86rem; width: 100%; }
@@ -319,7 +328,7 @@ td { white-space: nowrap; font-variant-numeric: tabular-nums; }
 .verdict.not_applicable { border-color: transparent; color: var(--soft); }
 dl { columns: 20rem 3; margin: 0.8rem 0; font-size: 0.86rem; }
 dl div { display: flex; gap: 0.7rem; break-inside: avoid; padding-bottom: 0.1rem; }
-dl .long { column-span: all; }
+dl .long { column-span: all; break-inside: auto; }
 dt { color: var(--soft); flex: 0 0 5.5rem; }
 dd { margin: 0; min-width: 0; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1rem; }
@@ -329,6 +338,12 @@ figure img { display: block; width: 100%; height: auto; background: #fff; border
 figcaption { font-size: 0.82rem; padding-top: 0.3rem; }
 small, footer { color: var(--soft); }
 footer { font-size: 0.86rem; }
+@media (max-width: 40rem) {
+  dl .long { display: block; }
+  th, td { padding: 0.3rem 0.4rem; }
+  tbody th { min-width: 7.5rem; }
+  tbody th code { white-space: normal; overflow-wrap: normal; }
+}
 @page { margin: 12mm; }
 @media print {
   :root { --paper: #fff; --ink: #000; --soft: #444; --line: #999; --shade: #eee; --link: #000; }

@@ -113,6 +113,16 @@ def test_transforms_and_run_are_described(folder):
     assert "method gd, points 11, steps 20, step size 0.1" in words
 
 
+@pytest.mark.parametrize(("letters", "long"), [(120, 0), (121, 1)])
+def test_an_entry_too_long_for_a_column_comes_last_and_gets_the_whole_width(letters, long, tmp_path):
+    report = small_run(method="gd")
+    described = {"features": ["x" * letters], "data": "by hand"}
+    instance = dataclasses.replace(report.instance, description=described)
+    outline = parsed(write_report(tmp_path, [dataclasses.replace(report, instance=instance)]))
+    assert len([attrs for attrs in outline.of("div") if attrs.get("class") == "long"]) == long
+    assert (outline.words.index("features xxx") > outline.words.index("outcome the run")) == bool(long)
+
+
 def test_a_page_about_one_run_says_everything_once(tmp_path):
     report = small_run(method="gd")
     drawn = []
@@ -317,10 +327,10 @@ def test_interruption_leaves_no_half_file(tmp_path, monkeypatch):
     (tmp_path / "index.html").write_text("old")
     drawn = page_module.picture
 
-    def interrupted(draw):
+    def interrupted(draw, **size):
         if list(tmp_path.glob("*.png")):
             raise KeyboardInterrupt
-        return drawn(draw)
+        return drawn(draw, **size)
 
     monkeypatch.setattr(page_module, "picture", interrupted)
     with pytest.raises(KeyboardInterrupt):
