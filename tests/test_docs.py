@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
@@ -12,6 +13,7 @@ from mkdocs.exceptions import PluginError
 
 import fa_theory
 from fa_theory.experiments import EXPERIMENTS
+from fa_theory.proofs import proof
 from fa_theory.statements import STATEMENTS
 
 HOOKS = Path(__file__).parents[1] / ".docs" / "hooks.py"
@@ -100,3 +102,12 @@ def test_a_statement_has_its_own_tests_and_notebooks_and_not_those_of_its_sharpe
 )
 def test_a_statement_is_named_by_its_whole_id(hooks, text, named):
     assert hooks._names(text, "descent") is named
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_the_map_says_what_the_proof_of_a_statement_says_with_its_formulas_untouched(hooks, statement):
+    section = hooks._statements().split(f"{{#{statement}}}")[1].split("\n## ")[0]
+    proved = proof(statement)
+    for text in (proved.statement, *proved.assumptions.values()):
+        assert all(formula in section for formula in re.findall(r"\$[^$]*\$", text))
+    assert section.count("- *") == len(proved.assumptions)
