@@ -2,11 +2,13 @@
 
 Usage: browser.py PAGE FOLDER. Fails on any message on the console, on a picture that does not load or has no
 alternative text, on a table without headers, on a page wider than its window, on text without contrast to its ground,
-and on a request to anywhere else. Screenshots and the printed page are written to FOLDER.
+and on a request to anywhere else, and if a start state saved from the page is not the file beside it. Screenshots and
+the printed page are written to FOLDER.
 """
 
 import base64
 import sys
+import time
 from itertools import product
 from pathlib import Path
 
@@ -46,6 +48,22 @@ def check(condition: bool, complaint: str) -> None:
         sys.exit(f"browser: {complaint}")
 
 
+def check_download(driver: webdriver.Chrome, page: Path, folder: Path) -> None:
+    link = driver.find_element("css selector", "a[download]")
+    beside = page.parent / link.get_attribute("download")
+    saved = folder / beside.name
+    saved.unlink(missing_ok=True)
+    behaviour = {"behavior": "allow", "downloadPath": str(folder.resolve())}
+    driver.execute_cdp_cmd("Browser.setDownloadBehavior", behaviour)
+    driver.execute_script("arguments[0].click()", link)
+    deadline = time.monotonic() + 20
+    # a file appears whole under its name, once it is saved
+    while not saved.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    check(saved.exists(), f"{saved.name} cannot be saved from the page")
+    check(saved.read_bytes() == beside.read_bytes(), f"{saved.name} saved from the page is not the file beside it")
+
+
 def main(page: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     options = webdriver.ChromeOptions()
@@ -74,6 +92,7 @@ def main(page: Path, folder: Path) -> None:
             check(facts["dark"] == (scheme == "dark"), f"{where}: the page does not follow the colour scheme")
             check(facts["requests"] == 0, f"{where}: the page asks for {facts['requests']} other files")
             driver.save_screenshot(str(folder / f"{name}-{scheme}.png"))
+        check_download(driver, page, folder)
         printed = driver.execute_cdp_cmd("Page.printToPDF", {"printBackground": False})
         pdf = base64.b64decode(printed["data"])
         check(pdf.startswith(b"%PDF") and len(pdf) > 10_000, "the printed page is empty")

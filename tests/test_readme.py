@@ -10,6 +10,7 @@ import pytest
 
 from fa_theory.cli import main
 from fa_theory.statements import STATEMENTS
+from fa_theory.view.markup import LARGEST_START
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -75,6 +76,8 @@ def test_the_table_of_the_tour_gives_bounds_and_a_page_in_one_file(tmp_path, mon
     assert "exponential-decay" in page
     assert re.findall(r"<img[^>]*src=\"(?!data:)", page) == []
     assert page.count("data:image/svg+xml") >= 4
+    assert page.count('<a download="start-') == 1
+    assert f"(above {LARGEST_START // 1000} kB it stays beside the page" in README
 
 
 def test_links_lead_somewhere():

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TimeElapsedColumn
 
 from fa_theory import __version__
 from fa_theory.bounds import all_bounds, sharpest, sharpest_first
@@ -23,6 +22,7 @@ from fa_theory.cli.experiment import experiment
 from fa_theory.cli.falsify import falsify
 from fa_theory.cli.options import InstanceOptions, make_instance, with_instance_options
 from fa_theory.cli.output import Format, JsonFile, TableFormat, check_writable, say, show
+from fa_theory.cli.progress import progress_bar
 from fa_theory.cli.prove import prove
 from fa_theory.cli.sweep import sweep
 from fa_theory.dynamics import check_fit, decay_rates, recorded_steps, recorded_times, simulate
@@ -108,22 +108,18 @@ def verify(
         save_state(save_state_file, instances[0].network, instances[0].problem)
     jobs = jobs or os.cpu_count() or 1
     reports, interrupted = _run(instances, epsilon, rigorous=rigorous or certificate is not None, jobs=jobs)
-    if reports and single:
-        show([table.verdict_sheet(reports[0].verdicts)], reports[0].to_json(), form, json_file)
-        say(form, f"run: {reports[0].trajectory.outcome.replace('_', ' ')}")
-    elif reports:
-        sheets = [table.runs_sheet(reports), table.verdict_sheet(summarise(reports))]
-        show(sheets, _suite_json(reports, interrupted), form, json_file)
-    if certificate is not None and reports:
-        from fa_theory.verification.certificate import write_certificate
-
-        write_certificate(certificate, reports[0])
-        say(form, f"certificate: {certificate}")
-    if report is not None and reports:
-        from fa_theory.view.page import write_report
-
-        page = write_report(report, reports, command=shlex.join(["fa-theory", *sys.argv[1:]]))
-        say(form, f"report: {page}")
+    if reports:
+        document = reports[0].to_json() if single else _suite_json(reports, interrupted)
+        sheets = [table.verdict_sheet(reports[0].verdicts if single else summarise(reports))]
+        sentences = [f"run: {reports[0].trajectory.outcome.replace('_', ' ')}"] if single else []
+        try:
+            sentences.extend(_write_files(reports, certificate, report))
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:  # a file that cannot be written takes away nothing else
+            show(sheets if single else [table.runs_sheet(reports), *sheets], document, form, json_file)
+        for sentence in sentences:
+            say(form, sentence)
     if interrupted:
         print(f"interrupted: {len(reports)} of {len(instances)} runs were finished and are kept", file=sys.stderr)
         raise typer.Exit(INTERRUPTED)
@@ -251,19 +247,35 @@ def _run(
 
 @contextmanager
 def _progress(instances: tuple[Instance, ...]) -> Iterator[Any]:
-    """Show which instance runs and how far it is, on a terminal only."""
-    console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=1.0)
+    """Show which instance runs and how far it is."""
+    with progress_bar(SpinnerColumn(), BarColumn(), TimeElapsedColumn()) as bar:
+        task = bar.add_task("starting", total=1.0)
         position = {id(each): k for k, each in enumerate(instances, start=1)}
 
         def advance(instance: Instance, fraction: float) -> None:
-            bar.update(
-                task, description=f"{position[id(instance)]}/{len(instances)} {instance.name}", completed=fraction
-            )
+            name = f"{position[id(instance)]}/{len(instances)} {instance.name}"
+            bar.update(task, description=name if fraction < 1 else f"{name}: judging", completed=fraction)
 
         yield advance
+
+
+def _write_files(reports: list[Report], certificate: Path | None, folder: Path | None) -> Iterator[str]:
+    """Write a certificate of the first run and a page about all; yield a sentence about each."""
+    if certificate is not None:
+        from fa_theory.verification.certificate import write_certificate
+
+        write_certificate(certificate, reports[0])
+        yield f"certificate: {certificate}"
+    if folder is not None:
+        from fa_theory.view.page import write_report
+
+        with progress_bar(BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()) as bar:
+            task = bar.add_task("drawing the report", total=len(reports))
+            command = shlex.join(["fa-theory", *sys.argv[1:]])
+            page = write_report(
+                folder, reports, command=command, progress=lambda done: bar.update(task, completed=done)
+            )
+        yield f"report: {page}"
 
 
 def _suite_json(reports: list[Report], interrupted: bool) -> dict[str, Any]:

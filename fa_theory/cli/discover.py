@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from fa_theory.cli.output import Format, JsonFile, TableFormat, check_writable, show
+from fa_theory.cli.progress import told
 from fa_theory.view.sheet import Sheet
 
 _WHAT, _SEARCH = "Network", "Search"
@@ -133,10 +134,12 @@ def _require_unused(**given: bool) -> None:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
-    """Show what is being done, on a terminal only."""
+    """Show what is being done."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lambda _message: None
+        messages = ["discover"]
+        with told(lambda: messages[-1]):
+            yield messages.append
         return
     with console.status("") as status:
         yield lambda message: status.update(escape(message))

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn
 
 from fa_theory.choices import not_among
 from fa_theory.cli.options import completing
 from fa_theory.cli.output import Format, JsonFile, TableFormat, check_writable, say, show
+from fa_theory.cli.progress import progress_bar
 from fa_theory.data import IMAGES
 from fa_theory.files import replacing
 from fa_theory.view.sheet import Sheet
@@ -206,9 +206,7 @@ def _check_folder(folder: Path) -> None:
 
 @contextmanager
 def _progress(name: str) -> Iterator[Callable[[int, int], None]]:
-    """Show how many cells are finished, on a terminal only."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    """Show how many cells are finished."""
+    with progress_bar(BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()) as bar:
         task = bar.add_task(name, total=None)
         yield lambda finished, of: bar.update(task, completed=finished, total=of)

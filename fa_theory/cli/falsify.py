@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TimeElapsedColumn
 
 from fa_theory import __version__
 from fa_theory.cli.options import completing
 from fa_theory.cli.output import Format, JsonFile, TableFormat, check_writable, say, show
+from fa_theory.cli.progress import progress_bar
 from fa_theory.falsification import EVALUATIONS, droppable
 from fa_theory.falsification import falsify as search_for_counterexample
 from fa_theory.model import save_state
@@ -63,9 +63,7 @@ def falsify(
 
 @contextmanager
 def _progress(statement: str) -> Iterator[Any]:
-    """Show how far the search is, on a terminal only."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(statement.replace("[", r"\["), total=1.0)
+    """Show how far the search is."""
+    with progress_bar(BarColumn(), TimeElapsedColumn()) as bar:
+        task = bar.add_task(statement, total=1.0)
         yield lambda fraction: bar.update(task, completed=fraction)

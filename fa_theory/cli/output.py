@@ -44,7 +44,12 @@ TableFormat = Annotated[
 
 
 def show(sheets: Sequence[Sheet], document: dict[str, Any], form: Format, json_file: Path | None) -> None:
-    """Print sheets, or the document that goes with them, in the format asked for; write the document to a file."""
+    """Write the document to a file; then print sheets, or the document that goes with them, in the format asked for.
+
+    A command calls this last: what reads the output may go away, as head does, and that ends the command.
+    """
+    if json_file is not None:
+        write_json(json_file, document)
     if form is Format.RICH:
         console = console_for_tables()
         for sheet in sheets:
@@ -55,8 +60,6 @@ def show(sheets: Sequence[Sheet], document: dict[str, Any], form: Format, json_f
         sys.stdout.write(as_csv(sheets[-1]))
     else:
         sys.stdout.write(_json(document) + "\n")
-    if json_file is not None:
-        write_json(json_file, document)
 
 
 def say(form: Format, sentence: str) -> None:

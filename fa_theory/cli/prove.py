@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn
 
 from fa_theory import __version__
 from fa_theory.cli.options import completing
 from fa_theory.cli.output import Format, JsonFile, TableFormat, check_writable, say, show
+from fa_theory.cli.progress import progress_bar
 from fa_theory.files import replacing
 from fa_theory.proofs import check_proofs, lemma_ids, proof, statement_ids
 from fa_theory.view import table
@@ -56,9 +56,10 @@ def prove(
     with _progress(len(wanted)) as progress:
         checked = check_proofs(wanted, jobs=jobs, progress=progress)
     document = {"version": __version__, "proofs": [_row(each) for each in checked]}
+    written = None if latex is None else _write_document(latex, checked)
     show([table.proof_sheet(checked)], document, form, json_file)
-    if latex is not None:
-        say(form, _write_document(latex, checked))
+    if written is not None:
+        say(form, written)
     raise typer.Exit(int(any(each.status != "proved" for each in checked)))
 
 
@@ -85,9 +86,7 @@ def _write_document(path: Path, checked: tuple[Checked, ...]) -> str:
 
 @contextmanager
 def _progress(total: int) -> Iterator[Any]:
-    """Show how many proofs have been checked, on a terminal only."""
-    console = Console(stderr=True)
-    columns = (TextColumn("checking proofs"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=total)
+    """Show how many proofs have been checked."""
+    with progress_bar(BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()) as bar:
+        task = bar.add_task("checking proofs", total=total)
         yield lambda _: bar.advance(task)

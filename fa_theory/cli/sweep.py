@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from fa_theory import __version__
 from fa_theory.cli.options import InstanceOptions, completing
 from fa_theory.cli.output import Format, JsonFile, TableFormat, check_writable, say, show
+from fa_theory.cli.progress import progress_bar
 from fa_theory.ledger import proof_evidence
 from fa_theory.sweeps import Sweep
 from fa_theory.sweeps import sweep as run_sweep
@@ -172,22 +172,20 @@ def _command(found: Sweep, number: int) -> str:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[int, int], None]]:
-    """Show how many instances are done and an estimate of the time left, on a terminal only."""
-    console = Console(stderr=True)
+    """Show how many instances are done and an estimate of the time left."""
     columns = (
-        TextColumn("instances"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("left:"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with progress_bar(*columns) as bar:
         tasks: list[Any] = []
 
         def advance(done: int, count: int) -> None:
             if not tasks:  # what an earlier run did must not count as this one's speed
-                tasks.append(bar.add_task("", total=count, completed=done))
+                tasks.append(bar.add_task("instances", total=count, completed=done))
             bar.update(tasks[0], completed=done)
 
         yield advance

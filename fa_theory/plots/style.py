@@ -171,7 +171,8 @@ def legend_on_top(ax: Axes) -> None:
     rows = (len(labels) + 1) // 2
     columns = 2 if len(labels[rows - 1]) + len(labels[-1]) <= _LEGEND_WIDTH else 1
     ax.legend(handles, labels, loc="upper left", ncols=columns, columnspacing=1.0, handlelength=1.7, borderaxespad=0.2)
-    room = 0.12 * (rows if columns == 2 else len(labels)) + 0.02
+    # a third at least is left to the curves: without that, eight lines would leave them nothing
+    room = min(0.12 * (rows if columns == 2 else len(labels)) + 0.02, 2 / 3)
     low, high = ax.get_ylim()
     share = room / (1 - room)
     ax.set_ylim(low, high * (high / low) ** share if ax.get_yscale() == "log" else high + share * (high - low))

@@ -12,10 +12,14 @@ from fa_theory import __version__
 from fa_theory.dynamics import OUTCOMES
 from fa_theory.ledger import proof_evidence
 from fa_theory.statements import PAPER, STATEMENTS
-from fa_theory.verification import Report, Summary, Verdict, command_from_state, describe, summarise
+from fa_theory.verification import Report, Summary, Verdict, describe, summarise
 
 _MARKS = {"holds": "✓", "refuted": "✗", "undecided": "?", "not_applicable": "–"}
 _ABSENT = "–"
+_LONG = 120
+"""Letters of an entry that is too long for a column."""
+LARGEST_START = 300_000
+"""Bytes of a start state that a page holds: as base64 at most as much as a run's pictures, so a page can be mailed."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,29 @@ class Picture:
     png: bytes
 
 
+@dataclass(frozen=True)
+class Start:
+    """The file of a start state.
+
+    Attributes
+    ----------
+    name : str
+        The file's name.
+    content : bytes
+        What is in it.
+    command : str
+        What runs the instance again where that file is.
+    """
+
+    name: str
+    content: bytes
+    command: str
+
+
 def page(
     reports: Sequence[Report],
     anchors: Sequence[str],
+    starts: Sequence[Start | None],
     pictures: Sequence[Sequence[Picture]],
     command: str | None,
 ) -> str:
@@ -55,14 +79,18 @@ def page(
         The runs.
     anchors : sequence of str
         For each run a name of letters, digits and hyphens, different from all others.
+    starts : sequence of Start or None
+        For each run its start state, if there is a command that runs it again from there.
     pictures : sequence of sequences of Picture
         For each run its pictures.
     command : str or None
         The command that a reader can repeat.
     """
     runs = f"{len(reports)} run{'s' * (len(reports) != 1)}"
-    sections = "".join(map(_run_section, reports, anchors, pictures))
-    made_by = f"<p>Made by <code>{_text(command)}</code>.</p>" if command else ""
+    sections = "".join(map(_run_section, reports, anchors, starts, pictures))
+    # what is said of one run over all runs is said of it in its own section already
+    overview = _overview(reports, anchors) if len(reports) > 1 else ""
+    made_by = f"<p>Made by {_command(command)}</p>" if command else ""
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -78,20 +106,13 @@ def page(
 <p>Which statements of the theory hold on {runs}, on what evidence and by what margin.
 fa_theory {_text(__version__)}.</p>
 {made_by}
-</header>
-<main>
-<section aria-labelledby="statements">
-<h2 id="statements">Statements</h2>
 <p>The margin of a law or identity is 1 &minus; deviation / tolerance; that of a bound is the smallest
 (bound &minus; loss) / bound after the start; where a statement does not apply, that of the assumption that fails.
+The times that a bound's detail counts are the recorded ones at which loss and bound were compared.
 Evidence: <em>float-checked</em> is floating point with an error estimate, <em>exact</em> is rational arithmetic.</p>
-{_summary_table(reports)}
-</section>
-<section aria-labelledby="runs">
-<h2 id="runs">Runs</h2>
-{_runs_table(reports, anchors)}
-</section>
-{sections}</main>
+</header>
+<main>
+{overview}{sections}</main>
 <footer><p>Source <em>paper</em>: {_text(PAPER)}; constants and assumptions are this project's.
 Source <em>own</em>: this project's own statement, not from the paper.</p></footer>
 </body>
@@ -104,13 +125,20 @@ def words(key: str) -> str:
     return key.replace("_", " ")
 
 
+def _overview(reports: Sequence[Report], anchors: Sequence[str]) -> str:
+    return f"""<section aria-labelledby="statements">
+<h2 id="statements">Statements</h2>
+{_summary_table(reports)}
+</section>
+<section aria-labelledby="runs">
+<h2 id="runs">Runs</h2>
+{_runs_table(reports, anchors)}
+</section>
+"""
+
+
 def _summary_table(reports: Sequence[Report]) -> str:
-    rows = [
-        (_statement(each.id), _verdict(each), _text(STATEMENTS[each.id].source), *_findings(each))
-        for each in summarise(reports)
-    ]
-    head = ("statement", "verdict", "source", "proof", "evidence", "margin", "detail")
-    return _table("Every statement over all runs", head, rows, last="detail")
+    return _verdict_table("Every statement over all runs", summarise(reports))
 
 
 def _runs_table(reports: Sequence[Report], anchors: Sequence[str]) -> str:
@@ -135,15 +163,14 @@ def _runs_table(reports: Sequence[Report], anchors: Sequence[str]) -> str:
     return _table(caption, head, rows)
 
 
-def _run_section(report: Report, anchor: str, pictures: Sequence[Picture]) -> str:
-    rows = [(_statement(each.id), _verdict(each), *_findings(each)) for each in report.verdicts]
-    head = ("statement", "verdict", "proof", "evidence", "margin", "detail")
-    verdicts = _table(f"Verdicts on {report.instance.name}", head, rows, last="detail")
+def _run_section(report: Report, anchor: str, start: Start | None, pictures: Sequence[Picture]) -> str:
+    verdicts = _verdict_table(f"Verdicts on {report.instance.name}", report.verdicts)
     drawn = "".join(map(_figure, pictures)) or "<p>Nothing was recorded after the start: no pictures.</p>"
     return f"""<section class="run" aria-labelledby="run-{anchor}">
 <h2 id="run-{anchor}">{_text(report.instance.name)}</h2>
+{_counts(report)}
 {_facts(report)}
-{_again(report, anchor)}
+{_again(start)}
 {verdicts}
 <div class="pictures">
 {drawn}</div>
@@ -158,16 +185,45 @@ def _facts(report: Report) -> str:
     kinds = [event.kind for event in run.events]
     events = ", ".join(f"{kinds.count(kind)} × {kind}" for kind in dict.fromkeys(kinds)) or "none"
     facts["events"] = events if run.unique else f"{events}; the flow is not unique, this is one solution"
+    facts["run"] = {"method": run.method} | facts["run"] | run.options
     facts["outcome"] = f"{OUTCOMES[run.outcome]}, after {run.n_steps} steps"
-    items = "".join(f"<div><dt>{_text(words(key))}</dt><dd>{_value(facts[key])}</dd></div>\n" for key in facts)
-    return f"<dl>{items}</dl>"
+    if len(run.t):
+        losses = f"loss from {_number(run.loss[0])} to {_number(run.loss[-1])}"
+        facts["outcome"] += f"; {losses}, error estimate at most {max(run.error):.1e}"
+    entries = [(key, _value(value)) for key, value in facts.items()]
+    # long ones get the whole width, after the columns of short ones
+    short, long = (
+        "".join(
+            f"<div{kind}><dt>{_text(words(key))}</dt><dd>{entry}</dd></div>\n"
+            for key, entry in entries
+            if (len(entry) > _LONG) == bool(kind)
+        )
+        for kind in ("", ' class="long"')
+    )
+    return f"<dl>{short}{long}</dl>"
 
 
-def _again(report: Report, anchor: str) -> str:
-    command = command_from_state(report.instance, f"{anchor}.npz")
-    if command is None:
+def _counts(report: Report) -> str:
+    verdicts = [each.verdict for each in report.verdicts]
+    counts = ", ".join(f"{verdicts.count(key)} {words(key)}" for key in _MARKS)
+    return f"<p>{len(verdicts)} statements: {counts.replace('holds', 'hold')}.</p>"
+
+
+def _again(start: Start | None) -> str:
+    if start is None:
         return ""
-    return f"<p>To run it again from the start state beside this page: <code>{_text(command)}</code></p>"
+    name, size = _text(start.name), f"{max(1, round(len(start.content) / 1000)):,} kB"
+    if len(start.content) <= LARGEST_START:
+        address = "data:application/octet-stream;base64," + base64.b64encode(start.content).decode()
+        where = f'save <a download="{name}" href="{address}">{name}</a>, its start state ({size}, held by this page)'
+    else:
+        where = f"take {name}, its start state ({size}, beside this page and not in it: send it along)"
+    return f"<p>To run it again, {where}, and run in that folder:<br>{_command(start.command)}</p>"
+
+
+def _command(text: str) -> str:
+    """Return a command whose lines break between its words, not within --step-size."""
+    return f"<code>{' '.join(f'<span>{_text(word)}</span>' for word in text.split(' '))}</code>"
 
 
 def _figure(each: Picture) -> str:
@@ -195,6 +251,14 @@ def _findings(row: Verdict | Summary) -> tuple[str, str, str, str]:
         _number(row.margin),
         _text(row.detail),
     )
+
+
+def _verdict_table(caption: str, verdicts: Iterable[Verdict | Summary]) -> str:
+    rows = [
+        (_statement(each.id), _verdict(each), _text(STATEMENTS[each.id].source), *_findings(each)) for each in verdicts
+    ]
+    head = ("statement", "verdict", "source", "proof", "evidence", "margin", "detail")
+    return _table(caption, head, rows, last="detail")
 
 
 def _table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], last: str = "plain") -> str:
@@ -245,6 +309,7 @@ h2 { font-size: 1.25rem; margin-top: 2.2rem; }
 p { max-width: 60rem; }
 a { color: var(--link); }
 code { font-size: 0.92em; overflow-wrap: anywhere; }
+code span { display: inline-block; max-width: 100%; }
 .scroll { overflow-x: auto; margin: 1rem 0; }
 .scroll:focus-visible { outline: 2px solid var(--link); }
 table { border-collapse: collapse; font-size: 0.86rem; width: 100%; }
@@ -263,6 +328,7 @@ td { white-space: nowrap; font-variant-numeric: tabular-nums; }
 .verdict.not_applicable { border-color: transparent; color: var(--soft); }
 dl { columns: 20rem 3; margin: 0.8rem 0; font-size: 0.86rem; }
 dl div { display: flex; gap: 0.7rem; break-inside: avoid; padding-bottom: 0.1rem; }
+dl .long { column-span: all; break-inside: auto; }
 dt { color: var(--soft); flex: 0 0 5.5rem; }
 dd { margin: 0; min-width: 0; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1rem; }
@@ -271,16 +337,39 @@ figure img { display: block; width: 100%; height: auto; background: #fff; border
   border-radius: 4px; }
 figcaption { font-size: 0.82rem; padding-top: 0.3rem; }
 small, footer { color: var(--soft); }
+footer { font-size: 0.86rem; }
+@media (max-width: 40rem) {
+  dl .long { display: block; }
+  th, td { padding: 0.3rem 0.4rem; }
+  tbody th { min-width: 7.5rem; }
+  tbody th code { white-space: normal; overflow-wrap: normal; }
+}
+@page { margin: 12mm; }
 @media print {
   :root { --paper: #fff; --ink: #000; --soft: #444; --line: #999; --shade: #eee; --link: #000; }
   body { max-width: none; padding: 0; font-size: 9.5pt; }
   .scroll { overflow: visible; }
-  table, dl, figcaption { font-size: 8pt; }
-  th, td { padding: 0.2rem 0.35rem; }
+  h1 { font-size: 15pt; margin: 0 0 4pt; }
+  h2 { font-size: 12pt; margin: 10pt 0 4pt; }
+  p { margin: 4pt 0; }
+  table, dl, figcaption, footer { font-size: 7.5pt; line-height: 1.3; }
+  th, td { padding: 1.5pt 4pt; white-space: normal; }
+  thead th { white-space: normal; }
   tbody th { min-width: 0; }
+  tbody th code { white-space: normal; }
+  th span { display: inline; }
+  .detail { table-layout: fixed; }
+  .detail th:nth-child(1) { width: 27%; }
+  .detail th:nth-child(2) { width: 11.5%; }
+  .detail th:nth-child(3), .detail th:nth-child(6) { width: 7.5%; }
+  .detail th:nth-child(4), .detail th:nth-child(5) { width: 10%; }
   .detail td:last-child { min-width: 0; }
-  .pictures { grid-template-columns: 1fr 1fr; }
-  .run { break-before: page; }
+  .verdict, .verdict.undecided { padding: 0; border: 0; }
+  .verdict.refuted { padding: 0 3pt; border: 1.5pt solid; }
+  .pictures { grid-template-columns: 1fr 1fr; gap: 8pt; }
+  figure img { width: 88%; }
+  figcaption small { display: none; }
+  section + .run { break-before: page; }
   h2, caption { break-after: avoid; }
   tr { break-inside: avoid; }
 }

@@ -6,7 +6,7 @@ import os
 import re
 import tempfile
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,9 +18,9 @@ from fa_theory.files import replacing
 from fa_theory.model import save_state
 from fa_theory.plots import LAWS, picture, plot_alignment, plot_bound, plot_bounds, plot_dominance, plot_law_drift
 from fa_theory.statements import STATEMENTS
-from fa_theory.verification import Report, alignment_along, command_from_state
+from fa_theory.verification import Instance, Report, alignment_along, command_from_state
 from fa_theory.view import markup
-from fa_theory.view.markup import Picture, words
+from fa_theory.view.markup import Picture, Start, words
 
 
 def check_writable(directory: str | os.PathLike[str]) -> None:
@@ -44,11 +44,18 @@ def check_writable(directory: str | os.PathLike[str]) -> None:
         raise OSError(f"report folder {folder} cannot be written to: {error.strerror}") from error
 
 
-def write_report(directory: str | os.PathLike[str], reports: Sequence[Report], *, command: str | None = None) -> Path:
+def write_report(
+    directory: str | os.PathLike[str],
+    reports: Sequence[Report],
+    *,
+    command: str | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> Path:
     """Write a page about some runs, with pictures of every bound, of the laws' drift, of alignment and of dominance.
 
-    The pictures are in the page itself, which can be sent as one file, and beside it as PNG and SVG; so are the start
-    states (.npz), from which the command that the page gives runs each again. Each file is written whole or not at all
+    The pictures are in the page itself, which can be sent as one file, and beside it as PNG and SVG. So are the start
+    states (.npz), from which the command that the page gives runs each again, to be saved from the page; one of more
+    than `markup.LARGEST_START` bytes is beside the page only, which says so. Each file is written whole or not at all
     and replaces one of the same name; the page comes last. The same runs give the same files.
 
     Parameters
@@ -59,6 +66,8 @@ def write_report(directory: str | os.PathLike[str], reports: Sequence[Report], *
         The runs, at least one.
     command : str, optional
         The command that made the report, shown so that a reader can repeat it.
+    progress : callable, optional
+        Called with the number of runs whose pictures are drawn.
 
     Returns
     -------
@@ -77,16 +86,17 @@ def write_report(directory: str | os.PathLike[str], reports: Sequence[Report], *
     check_writable(directory)
     folder = Path(directory)
     anchors = _anchors(reports)
-    pictures = []
+    starts, pictures = [], []
     for report, anchor in zip(reports, anchors, strict=True):
-        if command_from_state(report.instance, anchor) is not None:
-            save_state(folder / f"{anchor}.npz", report.instance.network, report.instance.problem)
+        starts.append(_write_start(folder / f"start-{anchor}.npz", report.instance))
         pictures.append(tuple(draw_pictures(report, anchor)))
         for each in pictures[-1]:
             _write(folder / f"{each.stem}.svg", each.svg)
             _write(folder / f"{each.stem}.png", each.png)
+        if progress is not None:
+            progress(len(pictures))
     index = folder / "index.html"
-    _write(index, markup.page(reports, anchors, pictures, command).encode())
+    _write(index, markup.page(reports, anchors, starts, pictures, command).encode())
     return index
 
 
@@ -111,7 +121,10 @@ def draw_pictures(report: Report, prefix: str) -> Iterator[Picture]:
     if len(compared) > 1:
         told = " ".join(_bound_in_words(bound, run) for bound in compared)
         caption = f"All bounds that apply: {', '.join(bound.id for bound in compared)}."
-        yield Picture(f"{prefix}--bounds", f"{name}: {told}", caption, *picture(partial(plot_bounds, compared, run)))
+        # the legend has a line for each bound; what four of them leave to the curves, more shall leave too
+        height = 2.7 + 0.25 * max(0, len(compared) - 3)
+        drawn = picture(partial(plot_bounds, compared, run), height=height)
+        yield Picture(f"{prefix}--bounds", f"{name}: {told}", caption, *drawn)
     for bound in compared:
         verdict = report.verdict(bound.id)
         alt = f"{name}: {_bound_in_words(bound, run)}"
@@ -132,6 +145,15 @@ def draw_pictures(report: Report, prefix: str) -> Iterator[Picture]:
     caption = f"Alignment dominance: {told}."
     alt = f"{name}: ratio of alignment to the squares of F and of G in each hidden layer against time; {told}."
     yield Picture(f"{prefix}--dominance", alt, caption, *picture(partial(plot_dominance, run)))
+
+
+def _write_start(path: Path, instance: Instance) -> Start | None:
+    """Write the start state, unless no command could say what is to be run from it."""
+    command = command_from_state(instance, path.name)
+    if command is None:
+        return None
+    save_state(path, instance.network, instance.problem)
+    return Start(path.name, path.read_bytes(), command)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -1,5 +1,6 @@
 """The page is well-formed, complete, self-contained and written whole or not at all."""
 
+import base64
 import dataclasses
 import json
 import re
@@ -8,12 +9,16 @@ import sys
 from html.parser import HTMLParser
 
 import pytest
+from matplotlib.figure import Figure
 from small_runs import small_run
 
 from fa_theory.cli import main
-from fa_theory.model import Network, PotentialFeedback
+from fa_theory.dynamics import OUTCOMES
+from fa_theory.model import Network, PotentialFeedback, save_state
+from fa_theory.plots import COLUMN_WIDTH, print_style
 from fa_theory.statements import STATEMENTS
-from fa_theory.verification import summarise
+from fa_theory.verification import VERDICTS, summarise
+from fa_theory.view import markup
 from fa_theory.view import page as page_module
 from fa_theory.view.page import check_writable, write_report
 
@@ -82,7 +87,7 @@ def test_page_is_well_formed_and_says_what_it_is(folder):
     assert "fa-theory verify --seed 1" in outline.words
     identifiers = [attrs["id"] for _, attrs in outline.elements if "id" in attrs]
     assert len(identifiers) == len(set(identifiers))
-    links = [attrs["href"] for attrs in outline.of("a")]
+    links = [attrs["href"] for attrs in outline.of("a") if "download" not in attrs]
     assert {link.removeprefix("#") for link in links} <= set(identifiers)
     assert len(links) == 3
 
@@ -106,6 +111,37 @@ def test_transforms_and_run_are_described(folder):
     words = parsed(folder / "index.html").words
     assert "nothing was scaled nothing was dropped" in words
     assert "method gd, points 11, steps 20, step size 0.1" in words
+
+
+@pytest.mark.parametrize(("letters", "long"), [(120, 0), (121, 1)])
+def test_an_entry_too_long_for_a_column_comes_last_and_gets_the_whole_width(letters, long, tmp_path):
+    report = small_run(method="gd")
+    described = {"features": ["x" * letters], "data": "by hand"}
+    instance = dataclasses.replace(report.instance, description=described)
+    outline = parsed(write_report(tmp_path, [dataclasses.replace(report, instance=instance)]))
+    assert len([attrs for attrs in outline.of("div") if attrs.get("class") == "long"]) == long
+    assert (outline.words.index("features xxx") > outline.words.index("outcome the run")) == bool(long)
+
+
+def test_a_page_about_one_run_says_everything_once(tmp_path):
+    report = small_run(method="gd")
+    drawn = []
+    outline = parsed(write_report(tmp_path, [report], progress=drawn.append))
+    assert drawn == [1]
+    assert len(outline.of("table")) == 1
+    assert all(outline.words.count(STATEMENTS[each.id].title) >= 1 for each in report.verdicts)
+    assert sum(attrs.get("scope") == "row" for attrs in outline.of("th")) == len(STATEMENTS)
+    assert "smallest margin:" not in outline.words
+    counts = {key: sum(each.verdict == key for each in report.verdicts) for key in VERDICTS}
+    assert (
+        f"{len(STATEMENTS)} statements: {counts['holds']} hold, {counts['refuted']} refuted, {counts['undecided']} "
+        f"undecided, {counts['not_applicable']} not applicable." in outline.words
+    )
+    run = report.trajectory
+    assert f"loss from {run.loss[0]:.4g} to {run.loss[-1]:.4g}, error estimate at most {max(run.error):.1e}" in (
+        outline.words
+    )
+    assert "method gd, steps 20" in outline.words.replace("points 11, ", "")
 
 
 def test_every_picture_is_inside_with_words_for_those_who_do_not_see_it(folder):
@@ -164,6 +200,26 @@ def test_each_bound_law_and_alignment_has_its_two_files(folder):
     assert all(path.stat().st_size > 1000 for path in folder.iterdir())
 
 
+def test_a_legend_of_many_bounds_hides_none_and_leaves_them_room(reports, monkeypatch):
+    seen = []
+
+    def kept(draw, **size):
+        with print_style():
+            figure = Figure(figsize=(COLUMN_WIDTH, size["height"]), layout="tight")
+            ax = draw(figure.add_subplot())
+            figure.draw_without_rendering()
+            legend = ax.get_legend().get_window_extent().transformed(ax.transAxes.inverted())
+        tops = [ax.transData.transform((0.0, max(line.get_ydata())))[1] for line in ax.lines]
+        seen.append((len(ax.lines), legend.y0, ax.transAxes.inverted().transform((0.0, max(tops)))[1]))
+        return b"", b""
+
+    monkeypatch.setattr(page_module, "picture", kept)
+    assert next(page_module.draw_pictures(reports[0], "x")).stem == "x--bounds"
+    ((lines, legend, curves),) = seen
+    assert lines == 8
+    assert 0.3 < curves < legend
+
+
 def test_same_runs_give_the_same_files(folder, reports, tmp_path):
     write_report(tmp_path, reports, command="fa-theory verify --seed 1")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
@@ -194,7 +250,7 @@ def test_runs_of_the_same_name_keep_their_own_files(tmp_path):
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_run_that_recorded_nothing_after_its_start_has_a_row_and_no_picture(tmp_path, count):
+def test_run_that_recorded_nothing_after_its_start_says_so_and_has_no_picture(tmp_path, count):
     report = small_run(method="gd")
     run = report.trajectory
     short = dataclasses.replace(
@@ -202,20 +258,41 @@ def test_run_that_recorded_nothing_after_its_start_has_a_row_and_no_picture(tmp_
     )
     words = parsed(write_report(tmp_path, [dataclasses.replace(report, trajectory=short)])).words
     assert "Nothing was recorded after the start: no pictures." in words
-    assert "unresolved kink" in words
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["index.html", "small.npz"]
+    assert OUTCOMES["unresolved_kink"] in words
+    assert ("; loss from" in words) == (count == 1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["index.html", "start-small.npz"]
 
 
-def test_the_command_on_the_page_runs_the_instance_again(tmp_path, monkeypatch, capsys):
+def test_the_page_alone_is_enough_to_run_the_instance_again(tmp_path, monkeypatch, capsys):
     report = small_run("gaussian", rule="adafa:0.5", method="gd")
-    words = parsed(write_report(tmp_path, [report])).words
-    (command,) = re.findall(r"start state beside this page: fa-theory (.*? --step-size \S+)", words)
+    outline = parsed(write_report(tmp_path / "report", [report]))
+    (link,) = outline.of("a")
+    kind, _, held = link["href"].partition("base64,")
+    assert (link["download"], kind) == ("start-small.npz", "data:application/octet-stream;")
+    content = base64.b64decode(held, validate=True)
+    assert content == (tmp_path / "report" / "start-small.npz").read_bytes()
+    (command,) = re.findall(r"run in that folder: fa-theory (.*? --step-size \S+)", outline.words)
+    (tmp_path / link["download"]).write_bytes(content)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit):
         main([*command.split(), "--json", "again.json"])
     capsys.readouterr()
     again = json.loads((tmp_path / "again.json").read_text())
     assert again["trajectory"]["loss"] == report.trajectory.loss.tolist()
+
+
+@pytest.mark.parametrize("room", [0, -1])
+def test_a_large_start_state_stays_beside_the_page_and_the_page_says_so(room, tmp_path, monkeypatch):
+    report = small_run(method="gd")
+    save_state(tmp_path / "same.npz", report.instance.network, report.instance.problem)
+    size = (tmp_path / "same.npz").stat().st_size
+    monkeypatch.setattr(markup, "LARGEST_START", size + room)
+    outline = parsed(write_report(tmp_path, [report]))
+    assert (tmp_path / "start-small.npz").stat().st_size == size
+    assert len(outline.of("a")) == room + 1
+    assert ("beside this page and not in it: send it along" in outline.words) == (room < 0)
+    assert ("held by this page" in outline.words) == (room == 0)
+    assert "fa-theory verify --state start-small.npz --rule fa" in outline.words
 
 
 def test_a_rule_without_a_name_has_no_command_and_no_start_state(tmp_path):
@@ -233,9 +310,9 @@ def test_verdict_is_told_by_a_word_and_a_mark(tmp_path):
     undecided = dataclasses.replace(report.verdicts[1], verdict="undecided")
     changed = dataclasses.replace(report, verdicts=(refuted, undecided, *report.verdicts[2:]))
     words = parsed(write_report(tmp_path, [changed])).words
-    assert words.count("✗ refuted") == 2
-    assert words.count("? undecided") == 2
-    assert words.count("– not applicable") >= 2
+    assert words.count("✗ refuted") == words.count("? undecided") == 1
+    assert " 1 refuted, 1 undecided, " in words
+    assert words.count("– not applicable") >= 1
 
 
 def test_existing_report_is_replaced_file_by_file(tmp_path):
@@ -250,10 +327,10 @@ def test_interruption_leaves_no_half_file(tmp_path, monkeypatch):
     (tmp_path / "index.html").write_text("old")
     drawn = page_module.picture
 
-    def interrupted(draw):
+    def interrupted(draw, **size):
         if list(tmp_path.glob("*.png")):
             raise KeyboardInterrupt
-        return drawn(draw)
+        return drawn(draw, **size)
 
     monkeypatch.setattr(page_module, "picture", interrupted)
     with pytest.raises(KeyboardInterrupt):
