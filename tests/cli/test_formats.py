@@ -77,8 +77,8 @@ def test_the_help_of_every_command_has_an_example_of_itself(command, capsys, mon
         (["verify", "--loss", "sqared"], "did you mean 'squared'?"),
         (["simulate", "--method", "sdg"], "did you mean 'sgd'?"),
         (["falsify", "neuron-lw"], "did you mean 'neuron-law'?"),
-        (["verfy"], "Did you mean 'verify'?"),
-        (["verify", "--tim", "3"], "--time"),
+        (["verfy"], "did you mean 'verify'?"),
+        (["verify", "--tim", "3"], "did you mean '--time'?"),
     ],
 )
 def test_an_error_says_what_to_type_instead(typed, meant, capsys):
