@@ -51,6 +51,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Verify the theory of feedback alignment: conservation laws and convergence bounds, against simulation.",
+    epilog="Exit status 0: fine, 1: something was refuted, rejected or not proved, 2: the input was refused (one line "
+    "says why), 130: interrupted, 141: nobody read the output.",
 )
 
 Epsilon = Annotated[
