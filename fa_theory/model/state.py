@@ -184,7 +184,7 @@ def _read(path: Path) -> dict[str, Matrix]:
     if not path.exists():
         raise FileNotFoundError(f"state file {path} does not exist")
     if path.is_dir():
-        raise ValueError(f"{path} is a folder; a state is one .npz file")
+        raise ValueError(f"{path} is not a readable .npz archive: it is a folder")
     if not zipfile.is_zipfile(path):
         raise ValueError(f"{path} is not a readable .npz archive")
     try:

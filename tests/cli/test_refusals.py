@@ -108,7 +108,7 @@ def test_what_is_missing_is_named_with_an_example(name, capsys):
         ("verify --data empty.csv", "empty.csv: the file is empty; its first row must name the columns"),
         ("sweep out --data nothere.csv", "nothere.csv: there is no such file; data and state must name files"),
         ("verify --state nothere.npz", "state file nothere.npz does not exist"),
-        ("verify --state folder", "folder is a folder; a state is one .npz file"),
+        ("verify --state folder", "folder is not a readable .npz archive: it is a folder"),
         ("verify --state empty.npz", "empty.npz is not a readable .npz archive"),
         ("verify --width x", "--width must be a "),
         ("verify --width x", ", got 'x'"),
