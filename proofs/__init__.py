@@ -14,6 +14,7 @@ from importlib.resources import files
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
+from fa_theory.choices import not_among
 from fa_theory.statements import STATEMENTS
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _results(wanted: Sequence[str], jobs: int) -> Iterator[Iterator[Checked]]:
 def _require_known(proof_id: str) -> None:
     known = statement_ids() + lemma_ids()
     if proof_id not in known:
-        raise ValueError(f"proof must be one of {', '.join(known)}, got {proof_id!r}")
+        raise not_among("proof", proof_id, known)
 
 
 def _check(proof_id: str) -> Checked:

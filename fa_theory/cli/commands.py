@@ -20,10 +20,11 @@ from fa_theory.cli.check import check
 from fa_theory.cli.discover import discover_command
 from fa_theory.cli.experiment import experiment
 from fa_theory.cli.falsify import falsify
-from fa_theory.cli.options import InstanceOptions, make_instance, with_instance_options
-from fa_theory.cli.output import Format, JsonFile, TableFormat, check_writable, say, show
+from fa_theory.cli.options import InstanceOptions, completing, make_instance, with_instance_options
+from fa_theory.cli.output import Format, JsonFile, TableFormat, check_folder, check_writable, say, show
 from fa_theory.cli.progress import progress_bar
 from fa_theory.cli.prove import prove
+from fa_theory.cli.refusal import system_refusal, usage_refusal
 from fa_theory.cli.sweep import sweep
 from fa_theory.dynamics import check_fit, decay_rates, recorded_steps, recorded_times, simulate
 from fa_theory.ledger import proof_evidence
@@ -50,6 +51,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Verify the theory of feedback alignment: conservation laws and convergence bounds, against simulation.",
+    epilog="Exit status 0: fine, 1: something was refuted, rejected or not proved, 2: the input was refused (one line "
+    "says why), 130: interrupted, 141: nobody read the output.",
 )
 
 Epsilon = Annotated[
@@ -142,7 +145,10 @@ def simulate_command(
     json_file: JsonFile = None,
     save_state_file: SaveState = None,
     backend: Annotated[
-        str | None, typer.Option(help=f"Where to compute: {' or '.join(BACKENDS)} (default numpy)")
+        str | None,
+        typer.Option(
+            help=f"Where to compute: {' or '.join(BACKENDS)} (default numpy)", autocompletion=completing(*BACKENDS)
+        ),
     ] = None,
 ) -> None:
     """Run an instance and write its trajectory.
@@ -150,6 +156,8 @@ def simulate_command(
     Example: fa-theory simulate --rule sign-fa --time 5 --points 51 --json run.json
     """
     check_writable(json_file, save_state_file)
+    if store is not None:
+        check_folder("--store", store)
     instance = make_instance(options)
     if backend is not None:
         backend_namespace(backend)  # refused before anything is written
@@ -323,9 +331,12 @@ def main(arguments: list[str] | None = None) -> None:
         status = UNREAD if isinstance(stop.__context__, BrokenPipeError) else stop.code
     except _UsageError as error:
         if error.format_message():  # empty where only the help was asked for
-            print(f"fa-theory: {error.format_message()}", file=sys.stderr)
+            print(f"fa-theory: {usage_refusal(error)}", file=sys.stderr)
         status = REFUSED
-    except (ValueError, TypeError, ArithmeticError, OSError, MemoryError) as error:
+    except OSError as error:
+        print(f"fa-theory: {system_refusal(error)}", file=sys.stderr)
+        status = REFUSED
+    except (ValueError, TypeError, ArithmeticError, MemoryError) as error:
         print(f"fa-theory: {error}", file=sys.stderr)
         status = REFUSED
     sys.exit(status if isinstance(status, int) else FINE)

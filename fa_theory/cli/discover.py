@@ -12,6 +12,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from fa_theory.choices import likeliest
+from fa_theory.cli.options import RULES, completing
 from fa_theory.cli.output import Format, JsonFile, TableFormat, check_writable, show
 from fa_theory.cli.progress import told
 from fa_theory.view.sheet import Sheet
@@ -21,12 +23,24 @@ _WHAT, _SEARCH = "Network", "Search"
 
 def discover_command(
     *,
-    rule: Annotated[str, typer.Option(help="fa, sign-fa, adafa:K, backprop or dfa", rich_help_panel=_WHAT)] = "fa",
+    rule: Annotated[
+        str,
+        typer.Option(
+            help="fa, sign-fa, adafa:K, backprop or dfa", rich_help_panel=_WHAT, autocompletion=completing(*RULES)
+        ),
+    ] = "fa",
     shape: Annotated[
         str, typer.Option(help="n,d,m: neurons in each hidden layer, inputs, outputs", rich_help_panel=_WHAT)
     ],
     depth: Annotated[int, typer.Option(help="Layers of weights", rich_help_panel=_WHAT)] = 2,
-    activation: Annotated[str, typer.Option(help="linear, relu or leaky_relu:A", rich_help_panel=_WHAT)] = "linear",
+    activation: Annotated[
+        str,
+        typer.Option(
+            help="linear, relu or leaky_relu:A",
+            rich_help_panel=_WHAT,
+            autocompletion=completing("linear", "relu", "leaky_relu:1/10"),
+        ),
+    ] = "linear",
     biases: Annotated[
         bool, typer.Option("--biases", help="Train a bias in every layer.", rich_help_panel=_WHAT)
     ] = False,
@@ -46,6 +60,7 @@ def discover_command(
         typer.Option(
             help="Activation patterns that count: reachable (laws near the start) or all (laws everywhere)",
             rich_help_panel=_SEARCH,
+            autocompletion=completing("reachable", "all"),
         ),
     ] = None,
     degree: Annotated[
@@ -108,7 +123,7 @@ def _load(field: str) -> Callable[..., Any]:
     with _named(path):
         spec.loader.exec_module(module)
     if not hasattr(module, name):
-        raise ValueError(f"--field: {path} has no function {name}")
+        raise ValueError(f"--field: {path} has no function {name}{likeliest(name, vars(module))}")
 
     def function(*matrices: Any) -> Any:
         with _named(path):

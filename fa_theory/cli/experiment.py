@@ -14,8 +14,8 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn
 
 from fa_theory.choices import not_among
-from fa_theory.cli.options import completing
-from fa_theory.cli.output import Format, JsonFile, TableFormat, check_writable, say, show
+from fa_theory.cli.options import RULES, completing, completing_several
+from fa_theory.cli.output import Format, JsonFile, TableFormat, check_folder, check_writable, say, show
 from fa_theory.cli.progress import progress_bar
 from fa_theory.data import IMAGES
 from fa_theory.files import replacing
@@ -46,7 +46,12 @@ def experiment(
     ] = None,
     seeds: Annotated[int | None, typer.Option(help="How many seeds, from 0.", rich_help_panel=_SIZES)] = None,
     rules: Annotated[
-        str | None, typer.Option(help="Rules, as in backprop,fa,sign-fa,adafa:0.5,dfa.", rich_help_panel=_SIZES)
+        str | None,
+        typer.Option(
+            help="Rules, as in backprop,fa,sign-fa,adafa:0.5,dfa.",
+            rich_help_panel=_SIZES,
+            autocompletion=completing_several(completing(*RULES)),
+        ),
     ] = None,
     widths: Annotated[
         str | None, typer.Option(help="Neurons in a hidden layer, as in 32 or 2,8,32.", rich_help_panel=_SIZES)
@@ -86,14 +91,14 @@ def experiment(
 
     Example: fa-theory experiment alignment --classes 2-5 --seeds 1 --out alignment
     """
+    if name not in _NAMES:
+        raise not_among("NAME", name, _NAMES)
+    if data not in IMAGES:
+        raise not_among("--data", data, IMAGES)
     from fa_theory.experiments import EXPERIMENTS, document, load_images, run_experiment, write_outcome
     from fa_theory.plots.experiments import experiment_figures
     from fa_theory.plots.style import picture
 
-    if name not in EXPERIMENTS:
-        raise not_among("NAME", name, EXPERIMENTS)
-    if data not in IMAGES:
-        raise not_among("--data", data, IMAGES)
     chosen = EXPERIMENTS[name]
     given: dict[str, Any] = {
         "classes": _whole_numbers("--classes", classes),
@@ -116,7 +121,7 @@ def experiment(
     settings = replace(chosen.quick if quick else chosen.settings, **given)
     check_writable(json_file)
     folder = out if out is not None else Path(f"experiment-{name}")
-    _check_folder(folder)
+    check_folder("--out", folder)
     try:
         images = load_images(data, path, settings)
     except ModuleNotFoundError as error:
@@ -195,13 +200,6 @@ def _numbers(option: str, given: str | None) -> tuple[float, ...] | None:
         return tuple(dict.fromkeys(float(part) for part in given.split(",")))
     except ValueError:
         raise ValueError(f"{option} must be numbers as in 0.1,0.05, got {given!r}") from None
-
-
-def _check_folder(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"--out {folder} must be a folder, but it is a file")
-    if not folder.parent.is_dir():
-        raise ValueError(f"--out {folder} cannot be made: {folder.parent} is not a folder")
 
 
 @contextmanager

@@ -21,13 +21,29 @@ from fa_theory.statements import STATEMENTS
 from fa_theory.view import table
 
 
+def _assumptions(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return what a shell's completion asks: which assumptions of the statement begin as what was typed."""
+    # an option that still waits for its value leaves the arguments unread
+    given = [each for each in (ctx.params.get("statement"), *ctx.args) if each in STATEMENTS]
+    return completing(*droppable(given[0]))(incomplete) if given else []
+
+
 def falsify(
     statement: Annotated[
-        str, typer.Argument(metavar="ID", help="The statement.", autocompletion=completing(*STATEMENTS))
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="The statement; fa-theory theorems lists them.",
+            autocompletion=completing(*STATEMENTS),
+        ),
     ],
     *,
     drop: Annotated[
-        str | None, typer.Option(help="Drop this assumption; a wrong name lists those that can be dropped.")
+        str | None,
+        typer.Option(
+            help="Drop this assumption; a wrong name lists those that can be dropped.",
+            autocompletion=_assumptions,
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the search.")] = 0,
     evaluations: Annotated[int, typer.Option(help="The largest number of instances.")] = EVALUATIONS,

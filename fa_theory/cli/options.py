@@ -25,6 +25,16 @@ def completing(*words: str) -> Callable[[str], list[str]]:
     return lambda incomplete: [word for word in words if word.startswith(incomplete)]
 
 
+def completing_several(one: Callable[[str], list[str]]) -> Callable[[str], list[str]]:
+    """Return the completion of words with commas between them: of the last one, from the completion of one."""
+
+    def complete(incomplete: str) -> list[str]:
+        before, comma, last = incomplete.rpartition(",")
+        return [before + comma + word for word in one(last) if word not in before.split(",")]
+
+    return complete
+
+
 class InstanceOptions(NamedTuple):
     """What the options say; None: not given."""
 

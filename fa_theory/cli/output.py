@@ -82,6 +82,14 @@ def check_writable(*files: Path | None) -> None:
             raise ValueError(f"{path} cannot be written: it is a folder")
 
 
+def check_folder(name: str, folder: Path) -> None:
+    """Raise ValueError if the folder that an option names cannot be made or used, before any work is done."""
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{name} {folder} must be a folder, but it is a file")
+    if not folder.parent.is_dir():
+        raise ValueError(f"{name} {folder} cannot be made: {folder.parent} is not a folder")
+
+
 def write_json(path: Path, values: dict[str, Any]) -> None:
     """Write JSON values, whole or not at all; numbers that are not finite are refused."""
     with replacing(path) as stream:

@@ -15,8 +15,8 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from fa_theory import __version__
-from fa_theory.cli.options import InstanceOptions, completing
-from fa_theory.cli.output import Format, JsonFile, TableFormat, check_writable, say, show
+from fa_theory.cli.options import InstanceOptions, completing, completing_several
+from fa_theory.cli.output import Format, JsonFile, TableFormat, check_folder, check_writable, say, show
 from fa_theory.cli.progress import progress_bar
 from fa_theory.ledger import proof_evidence
 from fa_theory.sweeps import Sweep
@@ -63,9 +63,10 @@ def _several(name: str, hint: Any) -> Any:
     flag = " yes, no or yes,no." if name in ("standardize", "biases") else ""
     per_layer = {"weight_decay": "Weight decay: rates, or one for each layer as in 0.1/0.2 (default none)"}
     text = (words | per_layer).get(name, option.help + flag)
+    one = completing("yes", "no") if flag else option.autocompletion
+    several = None if one is None else completing_several(one)
     return Annotated[
-        str | None,
-        typer.Option(*flags, help=text, rich_help_panel=option.rich_help_panel, autocompletion=option.autocompletion),
+        str | None, typer.Option(*flags, help=text, rich_help_panel=option.rich_help_panel, autocompletion=several)
     ]
 
 
@@ -115,6 +116,7 @@ def sweep(
     Example: fa-theory sweep OUT --rule fa,sign-fa --width 4,8 --seeds 0:100 --what simulate
     """
     check_writable(json_file)
+    check_folder("OUT", out)
     processors = os.cpu_count() or 1
     if jobs is not None and jobs > processors:
         print(f"note: {jobs} processes of one thread each share {processors} processors", file=sys.stderr)

@@ -149,9 +149,10 @@ def _split_target(table: Table, target: str | None) -> tuple[str, str | None]:
             if _same(candidate, value):
                 return column, _text(candidate)
     column, value = found[0]
+    end = likeliest(value, map(str, np.unique(table.values[column])))
     raise _error(
         table,
-        f"target column {column!r} never has the value {value!r}; it has {_listed(table.values[column])}",
+        f"target column {column!r} never has the value {value!r}; it has {_listed(table.values[column])}{end}",
     )
 
 

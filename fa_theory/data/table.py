@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from fa_theory.choices import not_readable
+
 if TYPE_CHECKING:
     from _csv import Reader
 
@@ -104,7 +106,7 @@ def read_csv(path: str | PathLike[str]) -> Table:
     Raises
     ------
     OSError
-        If the file is missing or cannot be read.
+        If the file is missing, is a folder or cannot be read.
     ValueError
         In one line that names file, row and column, if the file is not UTF-8 text, is empty, has no data
         rows, has no header, has column names that are empty or appear twice, has rows longer or shorter than
@@ -123,8 +125,11 @@ def read_csv(path: str | PathLike[str]) -> Table:
     ([1.5, 2.0], ['oak', 'elm'])
     """
     name = fspath(path)
-    with open(name, "rb") as file:
-        content = file.read()
+    try:
+        with open(name, "rb") as file:
+            content = file.read()
+    except OSError as error:
+        raise not_readable(name, error, "the data must be a CSV file whose first row names the columns") from None
     return _parse(content, name, embedded=False)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fa_theory.choices import not_among
+from fa_theory.choices import likeliest, not_among
 from fa_theory.falsification.bounded import BOUND_CLAIMS
 from fa_theory.falsification.claim import Claim
 from fa_theory.falsification.conserved import LAW_CLAIMS
@@ -42,5 +42,6 @@ def find_claim(statement: str, dropped: str | None = None) -> Claim:
     names = droppable(statement)
     if dropped is not None and dropped not in names:
         known = ", ".join(map(repr, names)) or "none"
-        raise ValueError(f"drop must be an assumption of {statement} that can be dropped ({known}), got {dropped!r}")
+        allowed = f"drop must be an assumption of {statement} that can be dropped ({known})"
+        raise ValueError(f"{allowed}, got {dropped!r}{likeliest(dropped, names)}")
     return next(each for each in CLAIMS if (each.statement, each.dropped) == (statement, dropped))

@@ -183,6 +183,8 @@ def _check_shapes(arrays: dict[str, Matrix], depth: int) -> None:
 def _read(path: Path) -> dict[str, Matrix]:
     if not path.exists():
         raise FileNotFoundError(f"state file {path} does not exist")
+    if path.is_dir():
+        raise ValueError(f"{path} is not a readable .npz archive: it is a folder")
     if not zipfile.is_zipfile(path):
         raise ValueError(f"{path} is not a readable .npz archive")
     try:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fa_theory.choices import not_among
+from fa_theory.choices import likeliest, not_among
 from fa_theory.dynamics import METHODS
 from fa_theory.model import INITIALISATIONS, LOSSES, initialise
 from fa_theory.model import activation as activation_named
@@ -145,7 +145,8 @@ def _check(name: str, kind: _Kind, given: Any) -> Any:
     try:
         value = kind.read(given)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
-        raise ValueError(f"{name} must be {kind.allowed}, got {given!r}") from None
+        end = likeliest(given, ("yes", "no")) if kind.read is _flag else ""
+        raise ValueError(f"{name} must be {kind.allowed}, got {given!r}{end}") from None
     if kind.least is not None and value < kind.least:
         raise ValueError(f"{name} must be {kind.allowed}, got {given!r}")
     if name in _NAMES and value not in _NAMES[name]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from fa_theory.choices import not_readable
 from fa_theory.sweeps.dataset import Sweep, write_dataset
 from fa_theory.sweeps.folder import FAILED, FINISHED, Journal, claimed, settle_manifest
 from fa_theory.sweeps.grid import Plan, make_plan
@@ -170,7 +171,14 @@ def _record(
 def _digests(plan: Plan) -> dict[str, str]:
     """Return the checksum of every file that instances read, so that a sweep does not go on with other data."""
     paths = [str(path) for name in _FILES for path in plan.axes.get(name, ())]
-    return {path: hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths}
+    return {path: hashlib.sha256(_content(path)).hexdigest() for path in paths}
+
+
+def _content(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise not_readable(path, error, "data and state must name files, CSV and .npz") from None
 
 
 def _absolute(options: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from flint import fmpq, fmpq_mat
 
+from fa_theory.choices import not_among
 from fa_theory.symbolic.discovery.linear import rank
 from fa_theory.symbolic.discovery.regions import (
     Region,
@@ -105,7 +106,7 @@ def make_request(
 def _every_pattern(patterns: str | None, widths: Sequence[int], *, biases: bool, given: bool) -> bool:
     """Return whether every pattern counts: what is asked for, else only where reachable ones are not known exactly."""
     if patterns not in (None, "reachable", "all"):
-        raise ValueError(f"patterns must be 'reachable' or 'all', got {patterns!r}")
+        raise not_among("patterns", patterns, ("reachable", "all"))
     exact = len(widths) == 3 or (widths[0] == 1 and not biases)
     return patterns == "all" or (patterns is None and not exact and not given)
 
@@ -127,7 +128,7 @@ def _parse_rule(rule: str) -> tuple[str, Any]:
             raise ValueError(f"kappa in adafa:K must be >= 0, got {number}")
         return ("fa", 0) if kappa == 0 else ("adafa", kappa)
     if rule not in RULES:
-        raise ValueError(f"rule must be one of {', '.join(RULES)}, got {rule!r}")
+        raise not_among("rule", rule, RULES)
     if kind == "adafa":
         raise ValueError("rule adafa:K needs a number K >= 0, got 'adafa:K'")
     return kind, int(kind == "backprop")
@@ -139,10 +140,8 @@ def _parse_activation(activation: str) -> Any | None:
     if activation in ("linear", "relu"):
         return None if activation == "linear" else 0
     if kind != "leaky_relu" or not number:
-        raise ValueError(
-            "activation must be one of linear, relu, leaky_relu:A (only these give piecewise polynomial flows), "
-            f"got {activation!r}"
-        )
+        why = " (only these give piecewise polynomial flows)"
+        raise not_among("activation", activation, ("linear", "relu", "leaky_relu:A"), why)
     slope = rational("the slope in leaky_relu:A", number)
     if not 0 < slope <= 1:
         raise ValueError(f"the slope in leaky_relu:A must lie in (0, 1], got {number}")
