@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from fa_theory.backend import is_exact
+from fa_theory.dynamics import forward
 from fa_theory.model import Activation, FeedbackRule, Network, Problem, feedback_rules, leaky_relu, linear
 from fa_theory.testing.strategies import activations, arrays, entries, feedback_names
+
+_LARGEST_OUTPUT = 6.0
 
 
 @st.composite
@@ -218,8 +222,8 @@ def aligned_instances(
     problem = draw(_independent(d) if loss == "squared" else separable_problems(d, loss))
     name = draw(st.sampled_from(["fa", "sign-fa", "adafa:0.5", "adafa:2"])) if rule is None else rule
     n = draw(st.integers(1, 3))
-    W = draw(arrays((n, d)))
-    b = draw(arrays((n,), entries(nonzero=True)))
+    W = draw(arrays((n, d), entries(1 if loss == "exponential" else 2)))
+    b = draw(arrays((n,), st.sampled_from([1.0, -1.0, 2.0, -2.0, 0.5, -0.5])))
     own = np.sum(W**2, axis=1) / 2
     kind, _, kappa = name.partition(":")
     size = np.ones(n) if kind == "sign-fa" else abs(b)
@@ -230,7 +234,10 @@ def aligned_instances(
     feedback = (b + float(kappa or 0) * v)[:, None]
     weights = [W, v[None, :]]
     phi = draw(st.sampled_from([linear, leaky_relu(0.2), leaky_relu(0.5)])) if activation is None else activation
-    return Network(weights, phi, feedback_rules(name, weights, [feedback])), problem
+    network = Network(weights, phi, feedback_rules(name, weights, [feedback]))
+    # an exponential of more is as stiff as nothing can follow
+    assume(loss != "exponential" or np.max(abs(forward(network, problem.X).output)) <= _LARGEST_OUTPUT)
+    return network, problem
 
 
 @st.composite
