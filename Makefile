@@ -9,6 +9,7 @@
 #   make test-gpu                      the tests that need a CUDA device, which is looked for before anything is installed
 #   make bench [BENCH_ARGS='-k TestS']   benchmarks beside other libraries; the table is written to tests/benchmarks/BENCHMARKS.md
 #   make tightness [TIGHTNESS_ARGS='--instances 20']   how tight the bounds are, on the benchmark set: tests/benchmarks/TIGHTNESS.md
+#   make findings                      run the paper's experiments and write what they found: fa_theory/experiments/FINDINGS.md
 #   make notebooks [NOTEBOOKS_ARGS='--only 03*']   execute the notebooks and write their outputs anew
 #   make docs                          the documentation as pages that need no network, in .build/docs
 #   make clean                         remove everything made here
@@ -27,7 +28,7 @@ PACKAGING := setup.cfg pyproject.toml
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help verify test prove ledger lint coverage test-lowest test-gpu bench tightness notebooks docs clean
+.PHONY: help verify test prove ledger lint coverage test-lowest test-gpu bench tightness findings notebooks docs clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -114,6 +115,14 @@ bench: $(BENCH)/.dev
 
 tightness: $(VENV)/.runtime
 	$(BIN)/python tests/benchmarks/bench_tightness.py $(TIGHTNESS_ARGS)
+
+# With one thread of BLAS, as the matrices are small; cells of code that has changed since must not be taken up again.
+findings: $(VENV)/.dev
+	rm -rf .build/experiments
+	@mkdir -p .build/experiments
+	for name in conservation alignment overfitting; do OPENBLAS_NUM_THREADS=1 $(BIN)/fa-theory experiment $$name \
+	  --out .build/experiments/$$name --json tests/experiments/results/$$name.json || exit; done
+	$(BIN)/python tests/experiments/findings.py
 
 notebooks: $(VENV)/.dev
 	$(BIN)/python .ci/notebooks.py --write $(NOTEBOOKS_ARGS)

@@ -17,8 +17,9 @@ from mkdocs.exceptions import PluginError
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File
 
-from fa_theory import bounds, laws
+from fa_theory import bounds, dynamics, laws
 from fa_theory.ledger import proof_evidence
+from fa_theory.proofs import proof
 from fa_theory.statements import STATEMENTS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -64,13 +65,19 @@ CLAIMS = (
 )
 """What the paper claims: the statements about it, the experiment, the notebooks."""
 
-CHECKERS = {"law-completeness": "count_laws", "projection-law": "unseen_inputs"}
-"""Statements whose function in `fa_theory.laws` has another name."""
+CHECKERS = {
+    "dissipation-split": "dissipation",
+    "law-completeness": "count_laws",
+    "midpoint-exactness": "quadratic_laws",
+    "projection-law": "unseen_inputs",
+}
+"""Statements whose function in `fa_theory.laws` or `fa_theory.dynamics` has another name."""
 
 MEASURED = {
     "tests/benchmarks/TIGHTNESS.md": "How tight the bounds are",
     "tests/benchmarks/BENCHMARKS.md": "Speed",
     "tests/benchmarks/PRECISION.md": "Work and precision",
+    "fa_theory/experiments/FINDINGS.md": "The paper's experiments",
     "fa_theory/falsification/FINDINGS.md": "Counterexamples sought",
     "fa_theory/symbolic/discovery/FINDINGS.md": "Laws found",
 }
@@ -114,7 +121,7 @@ def on_page_content(html, page, **_):
 
     def drawn(match):
         formula, block = unescape(match[2].strip()[2:-2]), match[1] == "div"
-        return convert(formula, display="block" if block else "inline")
+        return _mathml(formula, block=block)
 
     if page.file.src_uri.endswith(".ipynb"):
         return _notebook(html, Path(page.file.abs_src_path))
@@ -136,6 +143,12 @@ def on_post_build(config):
         page.write_text(text, encoding="utf-8")
 
 
+def _mathml(formula, *, block):
+    drawn = convert(formula, display="block" if block else "inline")
+    # browsers set a bar between terms, as in {x | x > 0}, with space on both sides: here it is always that of a norm
+    return drawn.replace('<mo stretchy="false">&#x0007C;', '<mo stretchy="false" lspace="0" rspace="0">&#x0007C;')
+
+
 def _notebooks():
     return sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
@@ -149,7 +162,7 @@ def _notebook(html, path):
     def drawn(match):
         if not match["formula"]:
             return match[0]
-        return convert(unescape(match["formula"]), display="block" if match["fence"] == "$$" else "inline")
+        return _mathml(unescape(match["formula"]), block=match["fence"] == "$$")
 
     html = re.sub(r"<(script|clipboard-copy)\b.*?</\1>", "", html, flags=re.DOTALL)
     kept = r"<(?P<tag>pre|code|style|textarea)\b.*?</(?P=tag)>|<[^>]*>"
@@ -205,9 +218,9 @@ def _statements():
     for each in STATEMENTS.values():
         name = each.id.replace("-", "_")
         tested = [path for path, says in tests.items() if _is_test_of(path, says, each.id)]
-        proof = ROOT / "proofs" / f"{name}.py"
-        if not tested or not proof.is_file():
-            raise PluginError(f"{each.id} lacks a test or a proof")
+        if not tested:
+            raise PluginError(f"{each.id} lacks a test")
+        proved = proof(each.id)
         shown = [places[path.stem[:2]] for path, text in notebooks.items() if _names(text, each.id)]
         evidence = ", ".join((*each.evidence, *filter(None, [proof_evidence(each.id)])))
         lines += [
@@ -215,6 +228,14 @@ def _statements():
             f"## {each.title} {{#{each.id}}}",
             "",
             f"`{each.id}`, {each.source}. {_escaped(each.claim)}",
+            "",
+            f"What its proof says, for every size: {_escaped(proved.statement)}",
+            "",
+            "Assumptions of the proof:",
+            "",
+            *(f"- *{_escaped(key)}*: {_escaped(text)}" for key, text in proved.assumptions.items()),
+            "",
+            "Where to look:",
             "",
             f"- evidence: {evidence}",
             f"- proof: `proofs/{name}.py`, checked by `fa-theory prove {each.id}`",
@@ -241,14 +262,15 @@ def _docstring(path):
 
 def _checker(statement):
     name = CHECKERS.get(statement, statement.replace("-", "_"))
-    for module in (bounds, laws):
+    for module in (bounds, laws, dynamics):
         if name in module.__all__ and callable(getattr(module, name)):
             return f"[`{module.__name__}.{name}`][{_home(module, name)}], judged by `fa-theory verify`"
-    return "`fa-theory verify`"
+    raise PluginError(f"{statement} has no function of its name, and CHECKERS names no other")
 
 
 def _escaped(text):
-    return re.sub(r"([\\*_\[\]])", r"\\\1", text)
+    """Return text that Markdown takes no letter of for a mark, except in formulas between dollar signs."""
+    return re.sub(r"(\$[^$]*\$)|([\\*_\[\]])", lambda found: found[1] or "\\" + found[2], text)
 
 
 def _with_links(text, page):

@@ -97,7 +97,7 @@ for (name, run), style in zip(runs.items(), ("-", "--", ":"), strict=True):
 right.set_title(f"Distance to the minimum-norm map (seed {SEED})")
 right.set_xlabel("time t")
 right.set_ylabel("norm of the difference of the maps")
-right.legend()
+right.legend(loc="upper right", bbox_to_anchor=(1, 0.9))  # between the first line and the second
 plt.show()
 
 # %% [markdown]

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
@@ -12,6 +13,7 @@ from mkdocs.exceptions import PluginError
 
 import fa_theory
 from fa_theory.experiments import EXPERIMENTS
+from fa_theory.proofs import proof
 from fa_theory.statements import STATEMENTS
 
 HOOKS = Path(__file__).parents[1] / ".docs" / "hooks.py"
@@ -84,6 +86,12 @@ def test_a_statement_has_its_own_tests_and_notebooks_and_not_those_of_its_sharpe
     assert "`tests/laws/test_laws_along_flows.py`" in parts["neuron-law"]
     assert "[`fa_theory.laws.unseen_inputs`]" in parts["projection-law"]
     assert "[`fa_theory.laws.count_laws`]" in parts["law-completeness"]
+    assert "[`fa_theory.laws.quadratic_laws`]" in parts["midpoint-exactness"]
+    assert "[`fa_theory.dynamics.dissipation`]" in parts["dissipation-split"]
+    assert "[`fa_theory.dynamics.reduced_flow`]" in parts["reduced-flow"]
+    assert page.count("- checker: [`fa_theory.") == len(STATEMENTS)
+    with pytest.raises(PluginError, match="no-such-law has no function of its name"):
+        hooks._checker("no-such-law")
     assert {row[2] for row in hooks.CLAIMS} - {""} == set(EXPERIMENTS)
     assert "| [minimum-norm](#minimum-norm) | `fa-theory experiment overfitting` | [07](notebooks/07_" in page
 
@@ -100,3 +108,12 @@ def test_a_statement_has_its_own_tests_and_notebooks_and_not_those_of_its_sharpe
 )
 def test_a_statement_is_named_by_its_whole_id(hooks, text, named):
     assert hooks._names(text, "descent") is named
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_the_map_says_what_the_proof_of_a_statement_says_with_its_formulas_untouched(hooks, statement):
+    section = hooks._statements().split(f"{{#{statement}}}")[1].split("\n## ")[0]
+    proved = proof(statement)
+    for text in (proved.statement, *proved.assumptions.values()):
+        assert all(formula in section for formula in re.findall(r"\$[^$]*\$", text))
+    assert section.count("- *") == len(proved.assumptions)

@@ -121,7 +121,7 @@ def experiment(
         images = load_images(data, path, settings)
     except ModuleNotFoundError as error:
         raise ValueError(str(error)) from None
-    command = shlex.join(["fa-theory", *sys.argv[1:]])
+    command = _command(name, data, path, given, quick=quick)
     done = (0, 0)
     try:
         with _progress(name) as advance:
@@ -160,6 +160,16 @@ def _sheet(findings: Sequence[Finding], form: Format) -> Sheet:
         return Sheet(("claim", "verdict"), rows, tuple(notes), wrapped="claim", styles=_STYLES)
     rows_in_full = tuple((each.claim, each.verdict, each.reported, each.found) for each in findings)
     return Sheet(("claim", "verdict", "the paper reports", "found here"), rows_in_full)
+
+
+def _command(name: str, data: str, path: Path | None, given: dict[str, Any], *, quick: bool) -> str:
+    """Return the command that runs the same in any folder; its results go to the folder it is given in."""
+    words = ["fa-theory", "experiment", name, "--data", data]
+    words += [] if path is None else ["--path", str(path.resolve())]
+    for option, value in given.items():
+        shown = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        words += [f"--{option.replace('_', '-')}", shown]
+    return shlex.join([*words, "--quick"] if quick else words)
 
 
 def _whole_numbers(option: str, given: str | None) -> tuple[int, ...] | None:

@@ -55,11 +55,34 @@ def load_cifar100(
 
     Examples
     --------
+    >>> import io, pickle, tarfile
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
     >>> from fa_theory.data import load_cifar100
-    >>> load_cifar100("no-such-folder", "test", classes=10, per_class=50)  # with the path of yours: 500 images
-    Traceback (most recent call last):
-        ...
-    FileNotFoundError: no-such-folder: expected the file meta of cifar-100-python, there is no such folder
+    >>> class Python2Pickler(pickle._Pickler):  # all text is bytes, as in the real archive
+    ...     def save_bytes(self, value):
+    ...         self.write(pickle.BINSTRING + len(value).to_bytes(4, "little") + value)
+    ...
+    ...     def save_str(self, value):
+    ...         self.save_bytes(value.encode())
+    ...
+    ...     dispatch = {**pickle._Pickler.dispatch, bytes: save_bytes, str: save_str}
+    >>> names = {b"fine_label_names": [b"apple", b"baby", *(b"class %d" % k for k in range(2, 100))]}
+    >>> test = {b"fine_labels": [1, 0, 1], b"data": np.full((3, 3072), 255, dtype=np.uint8)}
+    >>> with TemporaryDirectory() as folder:  # an archive of three white images
+    ...     file = Path(folder, "cifar-100-python.tar.gz")
+    ...     with tarfile.open(file, "w:gz") as archive:
+    ...         for name, values in {"meta": names, "test": test}.items():
+    ...             stream = io.BytesIO()
+    ...             Python2Pickler(stream, protocol=2).dump(values)
+    ...             content = stream.getvalue().replace(b"numpy._core", b"numpy.core")  # the older name
+    ...             member = tarfile.TarInfo(f"cifar-100-python/{name}")
+    ...             member.size = len(content)
+    ...             archive.addfile(member, io.BytesIO(content))
+    ...     images = load_cifar100(file, "test", classes=2)
+    >>> images.pixels.shape, images.shape, [images.classes[label] for label in images.labels]
+    ((3, 3072), (3, 32, 32), ['baby', 'apple', 'baby'])
     """
     source = needs_path("cifar100", path, f"{_FOLDER}.tar.gz, or the folder extracted from it")
     check_selection(100, "cifar100", split, classes, per_class)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,8 @@ class ImageSet:
         The data set and the split.
     transforms : tuple of str
         What was left out on the way from the files, in order.
+    libraries : tuple of str
+        The packages that read the files, beside NumPy and Python's own, by the names under which pip knows them.
 
     Examples
     --------
@@ -57,6 +59,7 @@ class ImageSet:
     highest: int
     name: str
     transforms: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.pixels.setflags(write=False)
@@ -113,7 +116,7 @@ def select(whole: ImageSet, classes: int | None, per_class: int | None, source: 
         raise ValueError(f"{source}: {error}") from None
     names = whole.classes[: classes or None]
     pixels, labels = whole.pixels[indices], whole.labels[indices]
-    return ImageSet(pixels, labels, names, whole.shape, whole.highest, whole.name, whole.transforms + said)
+    return replace(whole, pixels=pixels, labels=labels, classes=names, transforms=whole.transforms + said)
 
 
 @contextmanager
@@ -165,7 +168,8 @@ def load_digits(
     here = (np.arange(len(bunch.target)) % 3 == 2) == (split == "test")
     pixels, labels = bunch.data[here].astype(np.uint8), bunch.target[here].astype(np.int64)
     said = (f"kept every third image for testing: {int(here.sum())} of {len(here)} are the {split} split",)
-    whole = ImageSet(pixels, labels, tuple("0123456789"), (8, 8), 16, f"digits ({split})", said)
+    names = tuple("0123456789")
+    whole = ImageSet(pixels, labels, names, (8, 8), 16, f"digits ({split})", said, ("scikit-learn",))
     return select(whole, classes, per_class, "digits")
 
 

@@ -88,7 +88,8 @@ def load_tiny_imagenet(
     pixels = np.stack([_read(listed[k][0], Image) for k in indices])
     labels = np.asarray([listed[k][1] for k in indices], dtype=np.int64)
     names = _names(folder, identifiers[: classes or None])
-    return ImageSet(pixels, labels, names, (_SIDE, _SIDE, 3), 255, f"tiny-imagenet ({split}) of {folder}", said)
+    name, shape = f"tiny-imagenet ({split}) of {folder}", (_SIDE, _SIDE, 3)
+    return ImageSet(pixels, labels, names, shape, 255, name, said, ("Pillow",))
 
 
 def _lines(folder: Path, name: str) -> list[str]:

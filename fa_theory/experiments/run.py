@@ -8,6 +8,7 @@ import json
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
@@ -142,6 +143,8 @@ def run_experiment(
 def document(outcome: Outcome, command: str | None = None) -> dict[str, Any]:
     """Return everything about a finished experiment as JSON values: seeds, versions, data, table, findings.
 
+    ``date`` is today's, in UTC. Of the versions those of the packages that read the images are part.
+
     Examples
     --------
     >>> from dataclasses import replace
@@ -153,16 +156,20 @@ def document(outcome: Outcome, command: str | None = None) -> dict[str, Any]:
     ...     record = document(run_experiment(experiment, sizes, load_images("digits", None, sizes), folder))
     >>> record["experiment"], record["seeds"], record["settings"]["rules"], record["data"]["train"]["images"]
     ('alignment', [0], ('fa',), 12)
+    >>> list(record["versions"])
+    ['fa_theory', 'python', 'numpy', 'scipy', 'scikit-learn']
     """
     settings = asdict(outcome.settings)
+    readers = (library for each in outcome.images for library in each.libraries)
     return {
         "experiment": outcome.experiment.name,
         "title": outcome.experiment.title,
         "command": command,
+        "date": datetime.now(UTC).date().isoformat(),
         "versions": {
             "fa_theory": __version__,
             "python": platform.python_version(),
-            **{package: version(package) for package in ("numpy", "scipy")},
+            **{package: version(package) for package in ("numpy", "scipy", *readers)},
         },
         "seeds": list(range(outcome.settings.seeds)),
         "settings": {name: settings[name] for name in outcome.experiment.uses},

@@ -1,6 +1,7 @@
 """Counterexample search: tiny instances on which a statement has the least slack."""
 
-from fa_theory.falsification.claims import Outcome, droppable
+from fa_theory.falsification.claim import Outcome
+from fa_theory.falsification.claims import droppable
 from fa_theory.falsification.families import Family
 from fa_theory.falsification.search import EVALUATIONS, Search, falsify, slack_of
 

@@ -28,7 +28,7 @@ from fa_theory.bounds import (
     separable_decay_two_sided,
 )
 from fa_theory.dynamics import Trajectory, dissipation, simulate
-from fa_theory.falsification.claims import Claim, Outcome
+from fa_theory.falsification.claim import Claim, Outcome
 from fa_theory.falsification.families import Coordinates, Family
 from fa_theory.falsification.runs import ACCURACY, POINTS, longest_time, plan_run
 from fa_theory.model import FeedbackAlignment, Network, Problem

@@ -9,7 +9,7 @@ import numpy as np
 
 from fa_theory.backend import to_numpy
 from fa_theory.dynamics import Trajectory, forward, simulate
-from fa_theory.falsification.claims import Claim, Outcome
+from fa_theory.falsification.claim import Claim, Outcome
 from fa_theory.falsification.families import Coordinates, Family
 from fa_theory.falsification.runs import plan_run, plan_state
 from fa_theory.laws import dfa_law, dfa_law_size, feedback_pairs, matrix_law, neuron_law, neuron_law_size

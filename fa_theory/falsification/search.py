@@ -13,7 +13,8 @@ import numpy as np
 from scipy.optimize import minimize
 
 from fa_theory.dynamics import Progress
-from fa_theory.falsification.claims import Claim, Outcome, find_claim
+from fa_theory.falsification.claim import Claim, Outcome
+from fa_theory.falsification.claims import find_claim
 from fa_theory.falsification.families import Coordinates, make_instance
 from fa_theory.model import Network, Problem
 from fa_theory.verification import Instance, command_from_state, describe

@@ -1,15 +1,20 @@
-"""Results of experiments: means over seeds, with the range of the seeds."""
+"""Results of experiments: means over seeds, with the range of the seeds.
+
+A table is a sequence of mappings, one for each run, as in the rows of an experiment or of its ``experiment.json``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
 
+from fa_theory.choices import not_among
 from fa_theory.plots.style import legend_on_top, log_ticks, look_of
 
 Row = Mapping[str, Any]
@@ -50,7 +55,7 @@ def plot_against(
     groups: dict[Any, dict[float, list[float]]] = {}
     seeds = set()
     for row in rows:
-        if row.get(y) is not None:
+        if _known(row, y):
             groups.setdefault(row[by], {}).setdefault(row[x], []).append(row[y])
             seeds.add(row["seed"])
     for number, (name, points) in enumerate(groups.items()):
@@ -76,13 +81,17 @@ def plot_against(
     return ax
 
 
-def plot_drift(rows: Sequence[Row], method: str, ax: Axes) -> Axes:
+def plot_drift(rows: Iterable[Row], method: str, ax: Axes) -> Axes:
     """Draw the drift of C_i, relative to what 1/2 |w_i|^2 moves, against the step size, with a line of slope 1.
+
+    Over a fixed time the drift of the neuron law is proportional to the step size (statement bregman-drift). Both axes
+    are logarithmic; marks are means over seeds, with bars from the least seed to the largest.
 
     Parameters
     ----------
-    rows : sequence of mappings
-        The table of the experiment conservation.
+    rows : iterable of mappings
+        One for each run, in any order, with the columns ``method``, ``rule``, ``seed``, ``step_size`` (> 0) and
+        ``relative_drift``, a fraction; rows without the last, or where it is None, NaN or 0, are left out.
     method : {"gd", "sgd"}
         Which runs are drawn.
     ax : Axes
@@ -92,16 +101,40 @@ def plot_drift(rows: Sequence[Row], method: str, ax: Axes) -> Axes:
     -------
     Axes
         The same Axes, with one container of error bars for each rule and, as its last line, the one of slope 1.
+
+    Raises
+    ------
+    ValueError
+        If `method` is another, or there are no rows, or one lacks a column or has no number there.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from fa_theory.plots import plot_drift
+    >>> rows = [
+    ...     {"method": "gd", "rule": "fa", "seed": seed, "step_size": size, "relative_drift": (1 + seed) * size}
+    ...     for size in (0.01, 0.02)
+    ...     for seed in (0, 1)
+    ... ]
+    >>> ax = plot_drift(rows, "gd", Figure().add_subplot())
+    >>> [bars.get_label() for bars in ax.containers], ax.containers[0].lines[0].get_ydata().round(3).tolist()
+    (['fa'], [0.015, 0.03])
     """
-    drawn = [row for row in rows if row["method"] == method and row.get("relative_drift")]
-    name = {"gd": "gradient descent", "sgd": "SGD"}[method]
+    names = {"gd": "gradient descent", "sgd": "SGD"}
+    if method not in names:
+        raise not_among("method", method, names)
+    table = _table(rows, ("method", "rule", "seed"), ("step_size",), ("relative_drift",))
+    # a drift of zero has no place on a logarithmic axis
+    drawn = [
+        row for row in table if row["method"] == method and _known(row, "relative_drift") and row["relative_drift"]
+    ]
     plot_against(
         drawn,
         "step_size",
         "relative_drift",
         "rule",
         ax,
-        title=f"Drift of the neuron law, {name}",
+        title=f"Drift of the neuron law, {names[method]}",
         xlabel="step size",
         ylabel="drift of C / change of ½|w|²",
     )
@@ -117,22 +150,98 @@ def plot_drift(rows: Sequence[Row], method: str, ax: Axes) -> Axes:
     return ax
 
 
-def plot_classes(rows: Sequence[Row], y: str, ax: Axes, *, title: str, ylabel: str) -> Axes:
-    """Draw a measure of the experiment alignment against the number of classes, one line for each rule."""
-    plot_against(rows, "classes", y, "rule", ax, title=title, xlabel="classes", ylabel=ylabel)
-    classes = sorted({row["classes"] for row in rows})
+def plot_classes(rows: Iterable[Row], y: str, ax: Axes, *, title: str, ylabel: str) -> Axes:
+    """Draw a measure against the number of classes, one line for each rule.
+
+    Marks are means over seeds, with bars from the least seed to the largest.
+
+    Parameters
+    ----------
+    rows : iterable of mappings
+        One for each run, in any order, with the columns ``classes``, ``rule``, ``seed`` and `y`; rows without the last,
+        or where it is None or NaN, are left out.
+    y : str
+        The column of the measure, which is at most 1: a fraction, drawn in per cent if its name ends with ``accuracy``,
+        or a cosine.
+    ax : Axes
+        Where to draw.
+    title, ylabel : str
+        What the measure is.
+
+    Returns
+    -------
+    Axes
+        The same Axes, with one container of error bars for each rule.
+
+    Raises
+    ------
+    ValueError
+        If there are no rows, or one lacks a column or has no number there.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from fa_theory.plots import plot_classes
+    >>> rows = [
+    ...     {"classes": classes, "rule": rule, "seed": 0, "test_accuracy": accuracy}
+    ...     for rule, accuracies in {"backprop": (0.99, 0.96), "fa": (0.99, 0.93)}.items()
+    ...     for classes, accuracy in zip((2, 10), accuracies)
+    ... ]
+    >>> ax = plot_classes(rows, "test_accuracy", Figure().add_subplot(), title="On digits", ylabel="accuracy")
+    >>> {bars.get_label(): bars.lines[0].get_ydata().tolist() for bars in ax.containers}
+    {'backprop': [0.99, 0.96], 'fa': [0.99, 0.93]}
+    """
+    table = _table(rows, ("rule", "seed"), ("classes",), (y,))
+    plot_against(table, "classes", y, "rule", ax, title=title, xlabel="classes", ylabel=ylabel)
+    classes = sorted({row["classes"] for row in table})
     ax.xaxis.set_major_locator(FixedLocator(classes))
     if ax.get_legend_handles_labels()[0]:
         # the room for the legend has no ticks, as neither accuracies nor cosines exceed 1
         ax.yaxis.set_major_locator(FixedLocator([tick for tick in ax.get_yticks() if tick < 1 + 1e-9]))
+        if y.endswith("accuracy"):
+            ax.yaxis.set_major_formatter(PercentFormatter(1.0))
         legend_on_top(ax)
     return ax
 
 
-def plot_accuracy_against_alignment(rows: Sequence[Row], ax: Axes) -> Axes:
-    """Draw one mark for each run with the most classes: held-out accuracy against the cosine of F and G."""
-    most = max(row["classes"] for row in rows)
-    known = [row for row in rows if row["classes"] == most and row.get("cosine_update") is not None]
+def plot_accuracy_against_alignment(rows: Iterable[Row], ax: Axes) -> Axes:
+    """Draw one mark for each run with the most classes: held-out accuracy against the cosine of F and G.
+
+    Parameters
+    ----------
+    rows : iterable of mappings
+        One for each run, with the columns ``classes``, ``rule``, ``cosine_update`` (from -1 to 1) and ``test_accuracy``
+        (a fraction, drawn in per cent); rows without one of the last two, or where it is None or NaN, are left out.
+    ax : Axes
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+        The same Axes, with one line of marks for each rule.
+
+    Raises
+    ------
+    ValueError
+        If there are no rows, or one lacks a column or has no number there.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from fa_theory.plots import plot_accuracy_against_alignment
+    >>> rows = [
+    ...     {"classes": classes, "rule": "fa", "cosine_update": cosine, "test_accuracy": accuracy}
+    ...     for classes, cosine, accuracy in ((2, 0.9, 0.99), (10, 0.6, 0.93), (10, 0.7, 0.94))
+    ... ]
+    >>> ax = plot_accuracy_against_alignment(rows, Figure().add_subplot())
+    >>> ax.lines[0].get_label(), ax.lines[0].get_xydata().tolist()
+    ('fa', [[0.6, 0.93], [0.7, 0.94]])
+    """
+    table = _table(rows, ("rule",), ("classes",), ("cosine_update", "test_accuracy"))
+    most = max(row["classes"] for row in table)
+    known = [
+        row for row in table if row["classes"] == most and _known(row, "cosine_update") and _known(row, "test_accuracy")
+    ]
     for number, rule in enumerate(dict.fromkeys(row["rule"] for row in known)):
         points = [(row["cosine_update"], row["test_accuracy"]) for row in known if row["rule"] == rule]
         color, _, marker = look_of(number)
@@ -146,17 +255,70 @@ def plot_accuracy_against_alignment(rows: Sequence[Row], ax: Axes) -> Axes:
     return ax
 
 
-def plot_widths(rows: Sequence[Row], activation: str, ax: Axes) -> Axes:
-    """Draw held-out error of the interpolating runs of the experiment overfitting against width.
+def plot_widths(rows: Iterable[Row], activation: str, ax: Axes) -> Axes:
+    """Draw the held-out error of networks that fit their labels, noisy or clean, against width.
 
-    One line for each rule and kind of labels; for linear networks also the minimum-norm interpolants'.
+    One line for each rule and kind of labels; for linear networks also the minimum-norm interpolants' (statement
+    minimum-norm). Marks are means over seeds, with bars from the least seed to the largest; the width's axis is
+    logarithmic.
+
+    Parameters
+    ----------
+    rows : iterable of mappings
+        One for each run, in any order, with the columns ``activation``, ``rule``, ``seed``, ``width`` (> 0), ``noise``
+        (the fraction of flipped labels; 0: clean), ``interpolates`` (whether all labels are fitted; other runs are left
+        out) and ``test_error`` (a fraction, drawn in per cent), and for linear networks ``test_error_minimum_norm``.
+        Rows where an error is None or NaN are left out.
+    activation : str
+        Which runs are drawn, as it stands in their column.
+    ax : Axes
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+        The same Axes, with one container of error bars for each line; of no run, it has none.
+
+    Raises
+    ------
+    ValueError
+        If there are no rows, or none of `activation`, or one lacks a column or has no number there.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from fa_theory.plots import plot_widths
+    >>> rows = [
+    ...     {
+    ...         "activation": "relu",
+    ...         "rule": "fa",
+    ...         "seed": 0,
+    ...         "width": width,
+    ...         "noise": noise,
+    ...         "interpolates": True,
+    ...         "test_error": 0.1 + noise / width,
+    ...     }
+    ...     for width in (2, 8)
+    ...     for noise in (0.2, 0.0)
+    ... ]
+    >>> ax = plot_widths(rows, "relu", Figure().add_subplot())
+    >>> {bars.get_label(): bars.lines[0].get_ydata().round(3).tolist() for bars in ax.containers}
+    {'fa, clean': [0.1, 0.1], 'fa, noisy': [0.2, 0.125]}
     """
-    here = [row for row in rows if row["activation"] == activation]
+    table = _table(
+        rows,
+        ("activation", "rule", "seed", "interpolates"),
+        ("width", "noise"),
+        ("test_error", "test_error_minimum_norm"),
+    )
+    here = [row for row in table if row["activation"] == activation]
+    if not here:
+        raise not_among("activation", activation, dict.fromkeys(row["activation"] for row in table))
     named = [{**row, "line": f"{row['rule']}, {_labels(row)}"} for row in here if row["interpolates"]]
     noisy_last = sorted(named, key=lambda row: row["noise"] > 0)
     if activation == "linear":
         noisy_last += [
-            {**row, "line": f"min. norm, {_labels(row)}", "test_error": row["test_error_minimum_norm"]}
+            {**row, "line": f"min. norm, {_labels(row)}", "test_error": row.get("test_error_minimum_norm")}
             for row in sorted(here, key=lambda row: row["noise"] > 0)
         ]
     plot_against(
@@ -169,12 +331,38 @@ def plot_widths(rows: Sequence[Row], activation: str, ax: Axes) -> Axes:
         xlabel="width",
         ylabel="held-out error (clean labels)",
     )
-    if noisy_last:
+    if ax.get_legend_handles_labels()[0]:
         ax.set_xscale("log")
         _ticks_at(ax, sorted({row["width"] for row in noisy_last}))
         ax.yaxis.set_major_formatter(PercentFormatter(1.0))
         legend_on_top(ax)
     return ax
+
+
+def _table(rows: Iterable[Row], names: Sequence[str], numbers: Sequence[str], measures: Sequence[str]) -> list[Row]:
+    """Return the rows, which must have the columns `names` and `numbers`; what is in `measures` may be missing."""
+    table = list(rows)
+    if not table:
+        raise ValueError("rows must hold at least one run, got none")
+    for place, row in enumerate(table):
+        if not isinstance(row, Mapping):
+            raise ValueError(  # noqa: TRY004 - as for any other wrong argument
+                f"rows must be mappings of columns to values, got {row!r}; of a pandas table: table.to_dict('records')"
+            )
+        for column in (*names, *numbers):
+            if column not in row:
+                raise ValueError(f"rows must have the column {column}, got row {place} with {', '.join(map(str, row))}")
+        for column in (*numbers, *measures):
+            value = row.get(column)
+            if not isinstance(value, Real) and (value is not None or column in numbers):
+                raise ValueError(f"rows must have a number as {column}, got {value!r} in row {place}")
+    return table
+
+
+def _known(row: Row, column: str) -> bool:
+    """Tell whether there is a number: neither nothing nor NaN, which tables of other makers have instead."""
+    value = row.get(column)
+    return value is not None and value == value
 
 
 def _labels(row: Row) -> str:

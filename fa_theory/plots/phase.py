@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
+from matplotlib.ticker import Formatter
 
 Host = np.ndarray[Any, Any]
 
@@ -48,7 +50,7 @@ def plot_phase_diagram(
     >>> ax, values = Figure().add_subplot(), np.array([[1.0, 2.0], [-1.0, np.nan]])
     >>> ax = plot_phase_diagram([8, 16], [2, 3], values, ax, xlabel="width", ylabel="depth", label="dominance")
     >>> [text.get_text() for text in ax.texts]
-    ['1', '2', '-1', '×']
+    ['1', '2', '−1', '×']
     """
     values = np.asarray(values, dtype=float)
     if values.shape != (len(y), len(x)):
@@ -57,12 +59,18 @@ def plot_phase_diagram(
     ax.imshow(values, origin="lower", cmap="RdBu", norm=TwoSlopeNorm(0.0, -size, size), aspect="auto")
     for (row, column), value in np.ndenumerate(values):
         dark = np.isfinite(value) and abs(value) > 0.6 * size
-        text = f"{value:.2g}" if np.isfinite(value) else "×"
+        # with the minus of Matplotlib's own ticks
+        text = Formatter.fix_minus(f"{value:.2g}") if np.isfinite(value) else "×"
         ax.text(column, row, text, ha="center", va="center", fontsize=7, color="white" if dark else "black")
-    ax.set_xticks(range(len(x)), [str(each) for each in x])
-    ax.set_yticks(range(len(y)), [str(each) for each in y])
+    ax.set_xticks(range(len(x)), [_shown(each) for each in x])
+    ax.set_yticks(range(len(y)), [_shown(each) for each in y])
     ax.grid(visible=False)
     ax.set_title(label)
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
     return ax
+
+
+def _shown(value: object) -> str:
+    """Return the words for a parameter; only in a number a hyphen is a minus."""
+    return Formatter.fix_minus(str(value)) if isinstance(value, Real) else str(value)

@@ -3,11 +3,18 @@
 import csv
 import io
 import json
+import os
+import shlex
+import subprocess
 import sys
+from datetime import UTC, date, datetime
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
-from image_files import write_mnist
+from image_files import write_mnist, write_tiny_imagenet
 
+import fa_theory
 from fa_theory.cli import experiment, main
 from fa_theory.experiments import EXPERIMENTS, conservation
 
@@ -52,9 +59,52 @@ def test_table_figures_and_json_are_written(name, options, figures, tmp_path, ca
     assert written["seeds"] == [0]
     assert written["settings"]["classes"] == [2]
     assert written["data"]["train"]["name"].startswith("mnist (train) of ")
+    assert list(written["versions"]) == ["fa_theory", "python", "numpy", "scipy"]  # MNIST is read with nothing else
+    assert 0 <= (datetime.now(UTC).date() - date.fromisoformat(written["date"])).days <= 1
     assert written == json.loads(file.read_text())
     table = list(csv.DictReader(io.StringIO((out / "table.csv").read_text(), newline="")))
     assert len(table) == len(written["rows"]) > 0
+
+
+def test_the_command_kept_runs_the_same_again_from_a_shell_in_another_folder(tmp_path, capsys, monkeypatch):
+    here, there = tmp_path / "my images", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    write_mnist(here / "of mine", 40)
+    monkeypatch.chdir(here)
+    sizes = ["--quick", *TINY, "--rules", "fa,adafa:0.5", "--step-sizes", "0.1,1e-05", "--steps", "3"]
+    arguments = ["alignment", "--data", "mnist", "--path", "of mine", *sizes, "--out", "somewhere"]
+    assert run(capsys, "experiment", *arguments)[0] == 0
+    first = json.loads((here / "somewhere" / "experiment.json").read_text())
+    assert f"--path '{here}/of mine'" in first["command"]
+    # the module, as the command itself may be of another installation
+    command = shlex.quote(sys.executable) + " -m fa_theory " + first["command"].removeprefix("fa-theory ")
+    paths = {"PYTHONPATH": str(Path(fa_theory.__file__).parents[1])}
+    again = subprocess.run(["sh", "-c", command], cwd=there, env=os.environ | paths, capture_output=True, check=False)
+    assert again.returncode == 0, again.stderr
+    second = json.loads((there / "experiment-alignment" / "experiment.json").read_text())
+    same = ("experiment", "command", "versions", "seeds", "settings", "findings", "rows")
+    assert {name: second[name] for name in same} == {name: first[name] for name in same}
+    assert second["data"]["train"]["sha256"] == first["data"]["train"]["sha256"]
+    assert len(second["rows"]) == 2
+    assert second["settings"]["step_sizes"] == [0.1, 1e-05]
+
+
+def test_the_library_that_read_the_images_is_among_the_versions(tmp_path, capsys):
+    write_tiny_imagenet(tmp_path / "images", per_class=4)
+    sizes = [*TINY, "--quick", "--steps", "2", "--rules", "fa", "--per-class", "2", "--classes", "3"]
+    for options, library in (
+        (["--data", "tiny-imagenet", "--path", str(tmp_path / "images")], "Pillow"),
+        ([], "scikit-learn"),
+    ):
+        file = tmp_path / f"{library}.json"
+        assert (
+            run(capsys, "experiment", "alignment", *options, *sizes, "--out", str(tmp_path), "--json", str(file))[0]
+            == 0
+        )
+        written = json.loads(file.read_text())["versions"]
+        assert list(written) == ["fa_theory", "python", "numpy", "scipy", library]
+        assert written[library] == version(library)
 
 
 def test_the_names_completed_are_the_experiments():

@@ -4,14 +4,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from fa_theory.plots.experiments import (
-    experiment_figures,
-    plot_accuracy_against_alignment,
-    plot_against,
-    plot_classes,
-    plot_drift,
-    plot_widths,
-)
+from fa_theory.plots import plot_accuracy_against_alignment, plot_classes, plot_drift, plot_widths
+from fa_theory.plots.experiments import experiment_figures, plot_against
 from fa_theory.plots.style import print_style
 
 
@@ -62,7 +56,7 @@ def test_drift_is_drawn_with_a_line_of_slope_one():
     np.testing.assert_allclose(np.diff(np.log(y)) / np.diff(np.log(x)), 1.0)
     assert legend(ax) == {"fa", "backprop", "slope 1"}
     assert "gradient descent" in ax.get_title()
-    assert not plot_drift([], "sgd", axes()).containers
+    assert not plot_drift(rows[:1], "sgd", axes()).containers
 
 
 def class_rows():
@@ -80,6 +74,9 @@ def test_measures_are_drawn_against_classes():
     np.testing.assert_allclose(lines(ax)["fa"][1], [0.88, 0.87])
     assert ax.get_xticks().tolist() == [2, 3, 4]
     assert ax.get_yticks().max() < 1 + 1e-9  # above is the legend's room
+    assert ax.yaxis.get_major_formatter()(0.875).endswith("%")
+    cosines = plot_classes(rows, "cosine_update", axes(), title="A", ylabel="cosine")
+    assert "%" not in cosines.yaxis.get_major_formatter()(0.875)
     assert plot_classes(rows[-1:], "test_accuracy", axes(), title="A", ylabel="").get_legend() is None
 
 
@@ -120,6 +117,60 @@ def test_interpolating_runs_are_drawn_against_width():
     np.testing.assert_allclose(shown["min. norm, noisy"][1], 0.3)
     assert list(lines(plot_widths(rows, "leaky_relu:0.2", axes()))) == ["fa, clean", "fa, noisy"]
     assert plot_widths(width_rows(interpolates=False), "leaky_relu:0.2", axes()).get_legend() is None
+
+
+def draw_classes(rows):
+    return plot_classes(rows, "test_accuracy", axes(), title="A", ylabel="accuracy")
+
+
+@pytest.mark.parametrize("nothing", [{}, {"test_accuracy": None}, {"test_accuracy": float("nan")}])
+def test_a_run_without_a_value_is_left_out_however_the_table_says_so(nothing):
+    rows = class_rows()
+    # as the maker of another table would have them: other numbers, another order
+    rows = [{name: np.float64(v) if isinstance(v, float) else v for name, v in row.items()} for row in rows[::-1]]
+    diverged = {"classes": 3, "rule": "fa", "seed": 5, "cosine_update": 0.1} | nothing
+    assert [each.tolist() for each in lines(draw_classes([*rows, diverged]))["fa"]] == [
+        each.tolist() for each in lines(draw_classes(iter(rows)))["fa"]
+    ]
+    marks = [plot_accuracy_against_alignment(each, axes()).get_lines()[1] for each in ([*rows, diverged], rows)]
+    np.testing.assert_array_equal(*(each.get_xydata() for each in marks))
+    no_drift = {**drift_rows()[0], "relative_drift": nothing.get("test_accuracy")}
+    assert not plot_drift([no_drift], "gd", axes()).containers
+    no_errors = [{**row, "test_error": nothing.get("test_accuracy")} for row in width_rows()]
+    assert plot_widths(no_errors, "leaky_relu:0.2", axes()).get_legend() is None
+
+
+@pytest.mark.parametrize(
+    ("draw", "words"),
+    [
+        (lambda: draw_classes([]), "rows must hold at least one run, got none"),
+        (lambda: draw_classes(["classes"]), r"rows must be mappings of columns to values, got 'classes'; .*to_dict"),
+        (
+            lambda: draw_classes([*class_rows(), {"rule": "fa", "seed": 0}]),
+            "rows must have the column classes, got row 8 with rule, seed",
+        ),
+        (
+            lambda: draw_classes([{"rule": "fa", "seed": 0, "classes": "3"}]),
+            "rows must have a number as classes, got '3' in row 0",
+        ),
+        (
+            lambda: draw_classes([{"rule": "fa", "seed": 0, "classes": None}]),
+            "rows must have a number as classes, got None in row 0",
+        ),
+        (
+            lambda: draw_classes([{"rule": "fa", "seed": 0, "classes": 3, "test_accuracy": "0.9"}]),
+            "rows must have a number as test_accuracy, got '0.9' in row 0",
+        ),
+        (lambda: plot_drift(drift_rows(), "sdg", axes()), "method must be one of gd, sgd, got 'sdg'; did you mean"),
+        (
+            lambda: plot_widths(width_rows(), "relu", axes()),
+            "activation must be one of linear, leaky_relu:0.2, got 'relu'",
+        ),
+    ],
+)
+def test_a_table_that_is_none_is_refused(draw, words):
+    with pytest.raises(ValueError, match=words):
+        draw()
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,14 @@ import pytest
 
 import fa_theory as ft
 from fa_theory.falsification import Outcome, droppable, slack_of
-from fa_theory.falsification.claims import Claim, claims
+from fa_theory.falsification.claim import Claim
+from fa_theory.falsification.claims import CLAIMS
 from fa_theory.falsification.families import Coordinates, Family, make_instance
 from fa_theory.falsification.search import _Hunt, _Stopped
 from fa_theory.model import AdaptiveFeedback, load_state, max_margin, save_state
 from fa_theory.statements import STATEMENTS
 
-DROPS = [(each.statement, each.dropped) for each in claims() if each.dropped is not None]
+DROPS = [(each.statement, each.dropped) for each in CLAIMS if each.dropped is not None]
 FLOW = {"method": "flow", "points": 9, "accuracy": 1e-7}
 
 
@@ -20,7 +21,7 @@ def scalar(w, v, b, activation="linear"):
 
 
 def test_every_statement_can_be_attacked_as_it_stands():
-    assert {each.statement for each in claims() if each.dropped is None} == STATEMENTS.keys()
+    assert {each.statement for each in CLAIMS if each.dropped is None} == STATEMENTS.keys()
 
 
 @pytest.mark.parametrize(("statement", "drop"), DROPS, ids=lambda name: name.replace(" ", "-"))
@@ -176,7 +177,7 @@ def test_progress_rises():
 
 @pytest.mark.parametrize(
     "family",
-    dict.fromkeys(each for claim in claims() for each in claim.families),
+    dict.fromkeys(each for claim in CLAIMS for each in claim.families),
     ids=lambda family: f"{family.rule}-{family.activation}",
 )
 def test_a_family_has_coordinates_enough_and_the_start_it_says(family):

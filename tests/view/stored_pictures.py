@@ -19,7 +19,6 @@ from fa_theory import plots
 from fa_theory.bounds import Assumption, Bound
 from fa_theory.dynamics import Trajectory
 from fa_theory.model import Network, Problem
-from fa_theory.plots import experiments
 
 STORED = Path(__file__).parent / "pictures"
 DPI, WIDTH, HEIGHT = 80, 280, 220
@@ -145,12 +144,12 @@ DRAWN = {
     "plot_law_drift": lambda ax: plots.plot_law_drift(drifting(), ax),
     "plot_losses": lambda ax: plots.plot_losses({"fa": decaying(0.3), "backprop": decaying(0.5)}, ax),
     "plot_phase_diagram": phases,
-    "plot_drift": lambda ax: experiments.plot_drift(drift_rows(), "gd", ax),
-    "plot_classes": lambda ax: experiments.plot_classes(
+    "plot_drift": lambda ax: plots.plot_drift(drift_rows(), "gd", ax),
+    "plot_classes": lambda ax: plots.plot_classes(
         class_rows(), "test_accuracy", ax, title="Held-out accuracy", ylabel="held-out accuracy"
     ),
-    "plot_accuracy_against_alignment": lambda ax: experiments.plot_accuracy_against_alignment(class_rows(), ax),
-    "plot_widths": lambda ax: experiments.plot_widths(width_rows(), "linear", ax),
+    "plot_accuracy_against_alignment": lambda ax: plots.plot_accuracy_against_alignment(class_rows(), ax),
+    "plot_widths": lambda ax: plots.plot_widths(width_rows(), "linear", ax),
 }
 """Axes -> Axes, by the name of the function that is shown."""
 

@@ -1,6 +1,5 @@
 """Every function of `fa_theory.plots` draws what is stored in pictures/: the Axes as pixels, the words as words."""
 
-import inspect
 import re
 
 import numpy as np
@@ -10,7 +9,6 @@ from PIL import Image
 from stored_pictures import DRAWN, STORED, write
 
 from fa_theory import plots
-from fa_theory.plots import experiments
 
 TOLERANCE = 3.0
 """Root mean square of the difference, of 255. Between Matplotlib 3.9 and 3.11: at most 2.5, where a legend is wider."""
@@ -38,8 +36,7 @@ def difference(name, folder, change=None):
 
 def test_every_function_has_a_stored_picture():
     public = {name for name in plots.__all__ if name.startswith("plot_")}
-    public |= {name for name, _ in inspect.getmembers(experiments, inspect.isfunction) if name.startswith("plot_")}
-    assert public - {"plot_against"} == set(DRAWN)  # the others of its module draw with plot_against
+    assert public == set(DRAWN)
     assert {path.name for path in STORED.iterdir()} == {f"{name}.png" for name in DRAWN}
 
 

@@ -301,10 +301,13 @@ def test_dominance_of_backprop_is_one_in_both_forms():
 def test_a_phase_diagram_shows_every_number_where_it_belongs():
     values = np.array([[1.0, -2.0, np.nan], [0.5, 0.0, 3.0]])
     words = {"xlabel": "width n", "ylabel": "step size", "label": "least cosine"}
-    ax = plot_phase_diagram([2, 4, 8], [0.1, 1], values, axes(), **words)
+    ax = plot_phase_diagram([2, -4, "sign-fa"], [0.1, 1], values, axes(), **words)
     np.testing.assert_array_equal(np.ma.filled(ax.get_images()[0].get_array(), np.nan), values)
     written = {text.get_position(): text.get_text() for text in ax.texts}
-    assert written[(1, 0)] == "-2"
+    assert written[(1, 0)] == "−2"  # Matplotlib's minus, as on its own ticks
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["2", "−4", "sign-fa"]
+    with mpl.rc_context({"axes.unicode_minus": False}):
+        assert plot_phase_diagram([1], [1], [[-2.0]], axes(), **words).texts[0].get_text() == "-2"
     assert written[(2, 0)] == "×"
     assert written[(2, 1)] == "3"
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["0.1", "1"]
