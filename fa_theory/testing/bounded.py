@@ -12,7 +12,15 @@ from fa_theory.model import Network, Problem
 from fa_theory.testing.conserved import UndecidedError
 from fa_theory.testing.instance_code import instance_code
 from fa_theory.testing.runs import Losses, flow_losses, step_losses
-from fa_theory.testing.user_rule import Rule, UserRule, name_of, require_host
+from fa_theory.testing.user_rule import (
+    Rule,
+    UserRule,
+    check_parameters,
+    finite_updates,
+    name_of,
+    require_host,
+    require_number,
+)
 
 Host = np.ndarray[Any, Any]
 
@@ -59,7 +67,8 @@ def assert_bound(
         If the loss exceeds the bound by more than the tolerance. The message names the first time, both values and the
         tolerance, and ends with NumPy code that fails in the same way.
     UndecidedError
-        If the run could not be followed: the error estimate exceeds a tenth of the loss at the start, and the bound.
+        If the run could not be followed: the error estimate exceeds a tenth of the loss, of that at the start
+        too, and the bound.
     TypeError, ValueError
         If an argument is not of its kind, or an assumption of the bound fails (the message names it).
 
@@ -85,8 +94,10 @@ def assert_bound(
     """
     __tracebackhide__ = True  # pytest shows the message, not the assertion's own lines
     require_host(network, problem)
-    if points < 2:
-        raise ValueError(f"points must be at least 2, got {points}")
+    require_number("points", points, least=2, whole=True)
+    points = int(points)
+    if step_size is not None:
+        require_number("step_size", step_size, above=True)
     user = UserRule(rule, xp)
     known = _known_bound(bound, network, problem, step_size)
     run = _checked_run(known, time, steps, step_size)
@@ -95,6 +106,17 @@ def assert_bound(
     floor, rounding = (known.floor, known.rounding) if isinstance(known, Bound) else (0.0, 16 * np.finfo(float).eps)
     values = _values(known, times)
 
+    def told(found: str) -> str:
+        name = known.id if isinstance(known, Bound) else name_of(known, "bound")
+        spelled = f'"{name}"' if isinstance(known, Bound) else name
+        arguments = ", ".join(f"{key}={value!r}" for key, value in run.items())
+        library = "" if user.xp is np else f", xp={user.xp.__name__}"
+        call = f"assert_bound({user.name}, {spelled}, network, problem, {arguments}, points={points}{library})"
+        code = instance_code(user, network, problem, call)
+        return (
+            f"{user.name} breaks {'the bound' if name == 'bound' else name}: {found}\nThe start, as NumPy code:\n{code}"
+        )
+
     def compared(losses: Losses) -> tuple[Host, Host]:
         return losses.loss - floor - values, losses.error + rounding * abs(values)
 
@@ -102,24 +124,22 @@ def assert_bound(
         excess, tolerance = compared(losses)
         return bool(np.all(abs(excess[1:]) > tolerance[1:]))  # at the start both may be the same number
 
+    try:
+        finite_updates(user, network, problem)
+    except FloatingPointError as error:
+        raise AssertionError(told(str(error))) from None
     if "time" in run:
         losses = flow_losses(user, network, problem, times, decided)
     else:
         losses = step_losses(user, network, problem, counts, run["step_size"])
     excess, tolerance = compared(losses)
-    lost = (losses.error > _HOPELESS * losses.loss[0]) & (losses.error > values)
+    # a loss that is zero from the start is known up to rounding only, which is more than a tenth of it
+    hopeless = _HOPELESS * np.maximum(losses.loss[0], losses.loss) + (1 + losses.steps) * losses.error[0]
+    lost = (np.isinf(losses.error) | (losses.error > hopeless)) & (losses.error > values)
     wrong = ~(excess <= tolerance) & ~lost
     if wrong.any():
         k = int(np.flatnonzero(wrong)[0])
-        name = name_of(known, "bound") if not isinstance(known, Bound) else known.id
-        found = _in_words(times[k], losses, k, values[k], floor, tolerance[k])
-        arguments = ", ".join(f"{key}={value!r}" for key, value in run.items())
-        spelled = f'"{name}"' if isinstance(known, Bound) else name
-        library = "" if user.xp is np else f", xp={user.xp.__name__}"
-        call = f"assert_bound({user.name}, {spelled}, network, problem, {arguments}, points={points}{library})"
-        code = instance_code(user, network, problem, call)
-        of = "the bound" if name == "bound" else name
-        raise AssertionError(f"{user.name} breaks {of}: {found}\nThe start, as NumPy code:\n{code}")
+        raise AssertionError(told(_in_words(times[k], losses, k, values[k], floor, tolerance[k])))
     if lost.any():
         k = int(np.flatnonzero(lost)[0])
         raise UndecidedError(
@@ -136,6 +156,7 @@ def _known_bound(bound: Any, network: Network, problem: Problem, step_size: floa
         return calculate(network, problem, step_size) if bound.startswith("gd-") else calculate(network, problem)
     if not callable(bound):
         raise TypeError(f"bound must be a statement's id, a Bound or a function, got {type(bound).__name__}")
+    check_parameters(bound, "bound", ("times",), ())
     return bound
 
 
@@ -147,27 +168,30 @@ def _checked_run(bound: Any, time: float | None, steps: int | None, step_size: f
     if stepwise and method == "flow":
         raise ValueError(f"{bound.id} is about the flow: give time in place of steps and step_size")
     if not stepwise:
-        until = 1.0 if time is None else float(time)
-        if not 0 < until < float("inf"):
-            raise ValueError(f"time must be a positive finite number, got {time}")
-        return {"time": until}
-    size = step_size if step_size is not None or method != "gd" else bound.step_size
-    if size is None or not 0 < size < float("inf"):
-        if size is None and isinstance(bound, Bound):
-            bound([0.0])  # says which assumption fails, so that no step size is certified
-        raise ValueError(f"step_size must be a positive finite number, got {size}")
+        until = 1.0 if time is None else time
+        require_number("time", until, above=True)
+        return {"time": float(until)}
+    size: Any = step_size if step_size is not None or method != "gd" else bound.step_size
+    if size is None and isinstance(bound, Bound):
+        bound([0.0])  # says which assumption fails, so that no step size is certified
+    require_number("step_size", size, above=True)
     count = 100 if steps is None else steps
-    if count < 1 or int(count) != count:
-        raise ValueError(f"steps must be a whole number >= 1, got {steps}")
+    require_number("steps", count, least=1, whole=True)
     return {"steps": int(count), "step_size": float(size)}
 
 
 def _values(bound: Any, times: Host) -> Host:
-    values = np.asarray(bound(times), dtype=float)
+    returned = np.asarray(bound(times.copy()))
+    if returned.dtype.kind not in "iuf":
+        raise TypeError(f"bound must return real numbers, got dtype {returned.dtype}")
+    values = returned.astype(float)
     if values.shape not in ((), times.shape):
         raise ValueError(f"bound must return one value for each of {len(times)} times, got shape {values.shape}")
     if np.isnan(values).any():
-        raise ValueError("bound must not return NaN")
+        k = int(np.argmax(np.isnan(np.broadcast_to(values, times.shape))))
+        raise ValueError(f"bound must not return NaN, got it at t = {times[k]:.6g}")
+    if np.all(values == np.inf):
+        raise ValueError("bound must be finite at some time, got inf at all: it says nothing")
     return np.broadcast_to(values, times.shape)
 
 

@@ -7,16 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from fa_theory.dynamics.trajectory import flatten, unflatten
 from fa_theory.laws import layers_with_potential, matrix_law, neuron_law, unseen_inputs
 from fa_theory.model import Network, Problem, spectrum
 from fa_theory.testing.instance_code import instance_code
 from fa_theory.testing.rate import Rate, rate_of_change
 from fa_theory.testing.runs import Accuracy, quantity_of, states_along
-from fa_theory.testing.user_rule import Rule, UserRule, name_of, require_host
+from fa_theory.testing.user_rule import Rule, UserRule, check_parameters, name_of, require_host, require_number
 
 Host = np.ndarray[Any, Any]
 
 _COARSE = 1e-2
+_STATES = 4
 _ROUGHLY = Accuracy(1e-2, 8)
 
 
@@ -82,7 +84,8 @@ def assert_conserved(
     UndecidedError
         If the difference quotients leave a rate open by more than a hundredth of its terms.
     TypeError, ValueError
-        If an argument is not of its kind.
+        If an argument is not of its kind, the rule returns other updates when it is called again, or a quantity of
+        your own does not depend on the weights: every rule conserves a constant.
 
     Notes
     -----
@@ -109,14 +112,14 @@ def assert_conserved(
     """
     __tracebackhide__ = True  # pytest shows the message, not the assertion's own lines
     require_host(network, problem)
-    if not 0 <= time < float("inf"):
-        raise ValueError(f"time must be a finite number >= 0, got {time}")
-    if points < 1:
-        raise ValueError(f"points must be at least 1, got {points}")
+    require_number("time", time)
+    require_number("points", points, least=1, whole=True)
     user = UserRule(rule, xp)
     values, label = _resolved(quantity, user, problem)
+    if not isinstance(quantity, str):
+        _require_variable(values, network)
     hidden = _terms_of_projection(problem) if quantity == "projection-law" else None
-    times = np.linspace(0.0, time, max(points, 2) if time else 1)
+    times = np.linspace(0.0, time, max(int(points), 2) if time else 1)
     # any state will do, so the run may be a rough one
     visited = (here for here, _ in states_along(user, network, problem, times, _ROUGHLY))
     for at, here in zip(times, visited, strict=False):
@@ -176,6 +179,7 @@ def _resolved(quantity: str | Callable[..., Any], rule: UserRule, problem: Probl
             raise ValueError(f"quantity must be one of {known}, or a function of the weights, got {quantity!r}")
     if not callable(quantity):
         raise TypeError(f"quantity must be a statement's id or a function, got {type(quantity).__name__}")
+    check_parameters(quantity, "quantity", ("weights",), ("feedback", "biases"))
     own = quantity
     name = name_of(own, "quantity")
 
@@ -188,6 +192,29 @@ def _resolved(quantity: str | Callable[..., Any], rule: UserRule, problem: Probl
         return f"{name}{f'[{part}]' if len(parts) > 1 else ''}{list(index) if index else ''}"
 
     return values, label
+
+
+def _require_variable(values: Values, network: Network) -> None:
+    """Raise ValueError if a quantity has the same value, or values of different shapes, at states drawn at random."""
+    rng = np.random.default_rng(0)
+    state = np.asarray(flatten(network.parameters))
+    scale = float(np.max(abs(state), initial=0.0)) or 1.0
+    first = values(network)
+    varies = False
+    for _ in range(_STATES):
+        drawn = unflatten(scale * rng.uniform(-1, 1, state.shape), network.parameters)
+        with np.errstate(all="ignore"):
+            other = values(network.with_parameters(drawn))
+        shapes, others = [part.shape for part in first], [part.shape for part in other]
+        if shapes != others:
+            raise ValueError(f"quantity must return the same shapes at every state, got {shapes} and {others}")
+        varies = varies or any(not np.array_equal(*pair) for pair in zip(first, other, strict=True))
+    if not varies:
+        shown = np.array2string(np.concatenate([part.ravel() for part in first]), precision=6, threshold=5)
+        raise ValueError(
+            f"quantity must depend on the weights, got {shown} at {_STATES + 1} states alike: every rule conserves a "
+            "constant"
+        )
 
 
 def _terms_of_projection(problem: Problem) -> Callable[[Network], Host]:

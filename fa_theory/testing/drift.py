@@ -11,7 +11,7 @@ from fa_theory.dynamics import take_step
 from fa_theory.laws import layers_with_potential, neuron_law, neuron_law_size, require_degree
 from fa_theory.model import Network, Parameters, Problem
 from fa_theory.testing.instance_code import instance_code
-from fa_theory.testing.user_rule import Rule, UserRule, errors_of, require_host
+from fa_theory.testing.user_rule import Rule, UserRule, errors_of, finite_updates, require_host, require_number
 
 Host = np.ndarray[Any, Any]
 
@@ -66,12 +66,16 @@ def assert_drift_identity(
     """
     __tracebackhide__ = True  # pytest shows the message, not the assertion's own lines
     require_host(network, problem, exact=True)
-    if not 0 < step_size < float("inf"):
-        raise ValueError(f"step_size must be a positive finite number, got {step_size}")
+    require_number("step_size", step_size, above=True)
     degree = require_degree(network)
     user = UserRule(rule, xp)
     exact = is_exact(problem.X)
-    updates = user.updates(network, problem.X, errors_of(network, problem))
+    library = "" if user.xp is np else f", xp={user.xp.__name__}"
+    call = f"assert_drift_identity({user.name}, network, problem, step_size={step_size!r}{library})"
+    try:
+        updates = finite_updates(user, network, problem)
+    except FloatingPointError as error:
+        raise AssertionError(_told(user, network, problem, str(error), call)) from None
     eta = number_like(step_size, problem.X)
     after = network.with_parameters(take_step(network.parameters, updates, -eta))
     magnitudes = updates if exact else _magnitudes(user, network, problem, updates)
@@ -99,10 +103,12 @@ def assert_drift_identity(
                 f"  predicted: {_number(predicted[i])}, off by {_number(observed[i] - predicted[i])}\n"
                 f"  tolerance: {float(tolerance[i]):.3g} = {origin}"
             )
-            library = "" if user.xp is np else f", xp={user.xp.__name__}"
-            call = f"assert_drift_identity({user.name}, network, problem, step_size={step_size!r}{library})"
-            code = instance_code(user, network, problem, call)
-            raise AssertionError(f"{user.name} breaks bregman-drift: {found}\nThe state, as NumPy code:\n{code}")
+            raise AssertionError(_told(user, network, problem, found, call))
+
+
+def _told(rule: UserRule, network: Network, problem: Problem, found: str, call: str) -> str:
+    code = instance_code(rule, network, problem, call)
+    return f"{rule.name} breaks bregman-drift: {found}\nThe state, as NumPy code:\n{code}"
 
 
 def _number(value: Any) -> str:

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import comb
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
 
 from fa_theory.model import Network
 from fa_theory.testing.polynomials import Sampled, conserved_polynomials
-from fa_theory.testing.user_rule import Rule, UserRule
+from fa_theory.testing.user_rule import Rule, UserRule, require_number
 
 Host = np.ndarray[Any, Any]
 
@@ -169,8 +170,8 @@ def find_conserved(
     ('exact', True)
     """
     sizes = _checked_widths(widths)
-    if degree < 1 or int(degree) != degree:
-        raise ValueError(f"degree must be a whole number >= 1, got {degree}")
+    require_number("degree", degree, least=1, whole=True)
+    require_number("seed", seed, whole=True)
     n_parameters = sum((n + biases) * m for n, m in pairwise(sizes))
     count = comb(n_parameters + degree, degree) - 1
     if count > _MOST_MONOMIALS:
@@ -182,6 +183,7 @@ def find_conserved(
     matrices = _checked_feedback(feedback, sizes, rng)
     user = UserRule(rule, xp)
     sampled = Sampled(user, sizes, matrices, biases=biases, seed=seed)
+    sampled.updates(sampled.state())  # refuses a rule that returns what no rule may
     if user.xp is np:
         exact = _exact(user, sampled, degree, seed)
         if exact is not None:
@@ -191,10 +193,12 @@ def find_conserved(
     return Conserved(quantities, degree, found.dimension, "float-checked", None, found.gap)
 
 
-def _checked_widths(widths: Sequence[int]) -> tuple[int, ...]:
-    sizes = tuple(widths)
+def _checked_widths(widths: Any) -> tuple[int, ...]:
+    sizes = tuple(widths) if isinstance(widths, Sequence | np.ndarray) else ()
+    if not all(isinstance(size, Real) for size in sizes):
+        raise TypeError(f"widths must be (d, n_1, ..., m), at least three whole numbers >= 1, got {sizes}")
     if len(sizes) < 3 or not all(size >= 1 and int(size) == size for size in sizes):
-        raise ValueError(f"widths must be (d, n_1, ..., m), at least three whole numbers >= 1, got {sizes}")
+        raise ValueError(f"widths must be (d, n_1, ..., m), at least three whole numbers >= 1, got {widths}")
     return tuple(int(size) for size in sizes)
 
 
@@ -203,6 +207,8 @@ def _checked_feedback(feedback: Sequence[Any] | None, sizes: tuple[int, ...], rn
     if feedback is None:
         # whole numbers, no two alike where it can be helped: generic, and read off easily
         return [rng.permutation(np.arange(1.0, rows * columns + 1)).reshape(rows, columns) for rows, columns in shapes]
+    if not isinstance(feedback, Sequence):
+        raise TypeError(f"feedback must be the list of B_2, ..., B_L, got {type(feedback).__name__}")
     network = Network([np.zeros((m, n)) for n, m in pairwise(sizes)], "linear", list(feedback))
     return [np.asarray(B, dtype=float) for B in network.matrices()]
 

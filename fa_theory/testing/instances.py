@@ -10,8 +10,11 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from fa_theory.backend import is_exact
+from fa_theory.dynamics import forward
 from fa_theory.model import Activation, FeedbackRule, Network, Problem, feedback_rules, leaky_relu, linear
 from fa_theory.testing.strategies import activations, arrays, entries, feedback_names
+
+_LARGEST_OUTPUT = 6.0
 
 
 @st.composite
@@ -219,20 +222,22 @@ def aligned_instances(
     problem = draw(_independent(d) if loss == "squared" else separable_problems(d, loss))
     name = draw(st.sampled_from(["fa", "sign-fa", "adafa:0.5", "adafa:2"])) if rule is None else rule
     n = draw(st.integers(1, 3))
-    W = draw(arrays((n, d)))
-    c = abs(draw(arrays((n,), entries(nonzero=True))))
-    b = draw(arrays((n,), entries(nonzero=True)))
-    potential = np.sum(W**2, axis=1) / 2 + c
+    W = draw(arrays((n, d), entries(1 if loss == "exponential" else 2)))
+    b = draw(arrays((n,), st.sampled_from([1.0, -1.0, 2.0, -2.0, 0.5, -0.5])))
+    own = np.sum(W**2, axis=1) / 2
     kind, _, kappa = name.partition(":")
-    if kind == "sign-fa":
-        v = np.sign(b) * potential
-    else:
-        # the root of kappa/2 v^2 + D v = potential that stays finite at kappa = 0, with b as the constant D
-        v = 2 * potential / (b + np.sign(b) * np.sqrt(b**2 + 2 * float(kappa or 0) * potential))
+    size = np.ones(n) if kind == "sign-fa" else abs(b)
+    # where kappa/2 v^2 + |D| |v| is as large as |w|^2 / 2 (finite at kappa = 0), with b as the constant D
+    least = 2 * own / (size + np.sqrt(size**2 + 2 * float(kappa or 0) * own))
+    # from there on C is negative; in eighths, so that the start can be read
+    v = np.sign(b) * (np.ceil(8 * least) / 8 + abs(draw(arrays((n,), entries(nonzero=True)))))
     feedback = (b + float(kappa or 0) * v)[:, None]
     weights = [W, v[None, :]]
     phi = draw(st.sampled_from([linear, leaky_relu(0.2), leaky_relu(0.5)])) if activation is None else activation
-    return Network(weights, phi, feedback_rules(name, weights, [feedback])), problem
+    network = Network(weights, phi, feedback_rules(name, weights, [feedback]))
+    # an exponential of more is as stiff as nothing can follow
+    assume(loss != "exponential" or np.max(abs(forward(network, problem.X).output)) <= _LARGEST_OUTPUT)
+    return network, problem
 
 
 @st.composite
@@ -247,6 +252,8 @@ def _independent(draw: st.DrawFn, d: int) -> Problem:
 def separable_problems(draw: st.DrawFn, d: int, loss: str) -> Problem:
     """Draw a problem of `d` inputs whose labels are those of a linear map, with a margin that cannot be missed."""
     X = draw(arrays((draw(st.integers(1, 4)), d)))
-    heights = X @ draw(arrays((d,), entries(nonzero=True)))
-    assume(np.all(abs(heights) >= 1 / 8))
-    return Problem(X, np.sign(heights), loss)
+    along = np.concatenate([draw(arrays((1,), st.sampled_from([1.0, -1.0]))), draw(arrays((d - 1,)))])
+    heights = X @ along
+    near = abs(heights) < 1 / 8
+    X[near, 0] += along[0]  # which adds one to the height
+    return Problem(X, np.sign(heights + near), loss)

@@ -9,7 +9,7 @@ import numpy as np
 
 from fa_theory.dynamics.trajectory import flatten, unflatten
 from fa_theory.model import Network, Problem
-from fa_theory.testing.user_rule import UserRule, errors_of
+from fa_theory.testing.user_rule import UserRule, errors_of, finite_updates
 
 Host = np.ndarray[Any, Any]
 Quantity = Callable[[Host], Host]
@@ -107,9 +107,7 @@ def rate_of_change(
         return np.asarray(flatten(updates), dtype=float)
 
     X, e = problem.X, errors_of(network, problem)
-    flow = direction(network, X, e)
-    if not np.isfinite(flow).all():
-        raise FloatingPointError(f"{rule.name} returned updates that are not finite")
+    flow = np.asarray(flatten(finite_updates(rule, network, problem)), dtype=float)
     epsilon = max(rule.epsilon, float(np.finfo(float).eps))
     rng = np.random.default_rng(0)
     shift = np.sqrt(epsilon)

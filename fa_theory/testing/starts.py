@@ -72,6 +72,8 @@ def _full_feedback(draw: st.DrawFn, *, direct: bool = False) -> tuple[Network, P
 def _aligned_outputs(draw: st.DrawFn) -> tuple[Network, Problem]:
     """Draw two-layer linear FA whose conserved matrix is negative where feedback reaches, by the choice of W_2."""
     network, problem = draw(_full_feedback())
+    if not problem.X.any():  # data that are all zero teach nothing
+        problem = Problem(problem.X + 1, problem.Y)
     W, B = network.weights[0], network.matrices()[0]
     size = np.sum(W**2) / 2 + abs(draw(entries(nonzero=True)))
     return Network([W, size * np.linalg.pinv(B)], linear, network.feedback), problem

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from numbers import Rational, Real
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ Host = np.ndarray[Any, Any]
 Rule = Callable[..., Any]
 """``rule(weights, X, e) -> updates``; see `UserRule`."""
 
-_BY_NAME = ("biases", "feedback")
+_BY_NAME = ("feedback", "biases")
+_REPEATS = 3
 
 
 class UserRule:
@@ -51,10 +53,13 @@ class UserRule:
     """
 
     def __init__(self, rule: Rule, xp: Any = None) -> None:
-        _check_parameters(rule)
+        check_parameters(rule, "rule", ("weights", "X", "e"), _BY_NAME)
         self.rule, self.xp = rule, np if xp is None else xp
+        if not callable(getattr(self.xp, "asarray", None)):
+            raise TypeError(f"xp must be a module with asarray, such as numpy, torch or jax.numpy, got {xp!r}")
         self.asked = asked_by_name(rule)
         self.epsilon = 0.0
+        self._repeated = False
 
     @property
     def name(self) -> str:
@@ -67,9 +72,17 @@ class UserRule:
         Raises
         ------
         TypeError, ValueError
-            If the rule does not return one update of the right shape for every weight and bias, or takes no biases
-            where the network has some.
+            If the rule does not return one real update of the right shape for every weight and bias, takes no biases
+            where the network has some, or, called a few times with the same arrays at first, returns others.
         """
+        updates = self._called(network, X, e)
+        if not self._repeated:
+            self._repeated = True
+            for _ in range(_REPEATS):
+                self._require_same(updates, self._called(network, X, e))
+        return updates
+
+    def _called(self, network: Network, X: Host, e: Host) -> Parameters:
         biased = any(b is not None for b in network.biases)
         if biased and "biases" not in self.asked:
             raise ValueError(
@@ -92,11 +105,30 @@ class UserRule:
             self._checked("W", weights, network.weights), tuple(self._checked("b", biases, network.biases))
         )
 
+    def _require_same(self, once: Parameters, again: Parameters) -> None:
+        rough = float(np.sqrt(self.epsilon))  # sums of a library on threads may come in another order
+        for letter, before, after in (("W", once.weights, again.weights), ("b", once.biases, again.biases)):
+            for layer, (one, other) in enumerate(zip(before, after, strict=True), start=1):
+                if one is None or other is None or is_exact(one) or not np.isfinite(one).all():
+                    continue
+                apart = ~(abs(one - other) <= rough * np.max(abs(one)))
+                if apart.any():
+                    k = int(np.flatnonzero(apart)[0])
+                    raise ValueError(
+                        f"{self.name} must return the same updates whenever it is given the same arrays, got "
+                        f"{one.flat[k]:.6g} and then {other.flat[k]:.6g} in that of {letter}{layer}; it may not depend "
+                        "on chance or on earlier calls (draw what is random beforehand)"
+                    )
+
     def evaluate(self, quantity: Callable[..., Any], network: Network) -> list[Host]:
         """Return a user's quantity at the network's state: one NumPy array for each array that it returns."""
         value = quantity(self._given(network.weights), **self._named(network, asked_by_name(quantity)))
         parts = value if isinstance(value, list | tuple) else [value]
-        return [_to_host(part) for part in parts]
+        name = name_of(quantity, "quantity")
+        hosts = [_to_host(part, f"what {name} returns") for part in parts]
+        if not sum(host.size for host in hosts):
+            raise ValueError(f"{name} must return at least one number, got none")
+        return hosts
 
     def _named(self, network: Network, asked: Sequence[str]) -> dict[str, Any]:
         biased = any(b is not None for b in network.biases)
@@ -127,7 +159,7 @@ class UserRule:
             if of is None:
                 checked.append(None)
                 continue
-            host = _to_host(update)
+            host = _to_host(update, f"the update of {letter}{layer}")
             if host.shape != of.shape:
                 raise ValueError(f"the update of {letter}{layer} must have shape {of.shape}, got {host.shape}")
             self.epsilon = max(self.epsilon, _epsilon(update), _epsilon(of))
@@ -146,23 +178,24 @@ def asked_by_name(function: Callable[..., Any]) -> tuple[str, ...]:
     )
 
 
-def _check_parameters(rule: Rule) -> None:
-    """Raise TypeError if a rule wants what no rule is given, or in another order."""
-    if not callable(rule):
-        raise TypeError(f"rule must be a function of weights, X and e, got {type(rule).__name__}")
+def check_parameters(function: Any, role: str, given: Sequence[str], by_name: Sequence[str]) -> None:
+    """Raise TypeError if a function does not take what it is given, in this order, or wants what nothing gives it."""
+    wanted = " and ".join(filter(None, [", ".join(given[:-1]), given[-1]]))
+    if not callable(function):
+        raise TypeError(f"{role} must be a function of {wanted}, got {type(function).__name__}")
     try:
-        parameters = list(inspect.signature(rule).parameters.values())
+        parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):  # some builtins have none
         return
     positional = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
-    others = [each for each in parameters if each.kind is each.KEYWORD_ONLY] + positional[3:]
-    early = [each.name for each in positional[:3] if each.name in _BY_NAME]
-    unknown = [each.name for each in others if each.default is each.empty and each.name not in _BY_NAME]
-    if early or unknown:
-        raise TypeError(
-            f"{name_of(rule, 'rule')} must take weights, X, e and, if it wants them, feedback and biases (by these "
-            f"names, after the others), got the parameter {(early or unknown)[0]!r}"
-        )
+    others = [each for each in parameters if each.kind is each.KEYWORD_ONLY] + positional[len(given) :]
+    early = [each.name for each in positional[: len(given)] if each.name in by_name]
+    unknown = [each.name for each in others if each.default is each.empty and each.name not in by_name]
+    few = len(positional) < len(given) and not any(each.kind is each.VAR_POSITIONAL for each in parameters)
+    if early or unknown or few:
+        also = f" and, if it wants them, {' and '.join(by_name)} (by these names, after the others)" if by_name else ""
+        got = f"the parameter {(early or unknown)[0]!r}" if early or unknown else f"{len(positional)} parameters"
+        raise TypeError(f"{name_of(function, role)} must take {', '.join(given)}{also}, got {got}")
 
 
 def name_of(function: Any, otherwise: str) -> str:
@@ -194,20 +227,52 @@ def require_host(network: Network, problem: Problem, *, exact: bool = False) -> 
         )
 
 
+def finite_updates(rule: UserRule, network: Network, problem: Problem) -> Parameters:
+    """Return the updates at one state; raise FloatingPointError if they are not finite."""
+    updates = rule.updates(network, problem.X, errors_of(network, problem))
+    present = [*updates.weights, *(b for b in updates.biases if b is not None)]
+    if not all(is_exact(each) or np.isfinite(each).all() for each in present):
+        raise FloatingPointError(f"{rule.name} returned updates that are not finite")
+    return updates
+
+
+def require_number(name: str, given: Any, *, least: float = 0.0, whole: bool = False, above: bool = False) -> None:
+    """Raise TypeError unless an argument is a real number, ValueError unless it is finite and large enough."""
+    allowed = f"a {'whole' if whole else 'positive finite' if above else 'finite'} number"
+    allowed += "" if above else f" >= {least:g}"
+    if isinstance(given, bool) or not isinstance(given, Real):
+        raise TypeError(f"{name} must be {allowed}, got {given!r}")
+    number = float(given)
+    if not least <= number < float("inf") or (above and number == least) or (whole and not number.is_integer()):
+        raise ValueError(f"{name} must be {allowed}, got {given}")
+
+
 def errors_of(network: Network, problem: Problem) -> Host:
     """Return e, (N, m): the derivative of each sample's loss by the output."""
     return np.asarray(problem.loss.derivative(forward(network, problem.X).output, problem.Y))
 
 
-def _to_host(array: Any) -> Host:
-    if hasattr(array, "detach"):  # a torch tensor that is part of a graph cannot be read as it is
-        array = array.detach()
-    host = to_numpy(array) if hasattr(array, "dtype") else np.asarray(array)
-    return host if is_exact(host) else np.array(host, dtype=float)
+def _to_host(array: Any, what: str) -> Host:
+    """Return what a function of a user's returned as an array of floats, or of exact rationals."""
+    try:
+        if hasattr(array, "detach"):  # a torch tensor that is part of a graph cannot be read as it is
+            array = array.detach()
+        host = to_numpy(array) if hasattr(array, "dtype") else np.asarray(array)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"{what} must be an array of real numbers, got {type(array).__name__}: {error}") from error
+    if is_exact(host) and all(isinstance(each, Rational) for each in host.flat):
+        return host
+    if host.dtype.kind not in "iuf":
+        got = "None" if array is None else f"{type(array).__name__} of dtype {host.dtype}"
+        raise TypeError(f"{what} must be an array of real numbers, got {got}")
+    return np.array(host, dtype=float)
 
 
 def _epsilon(array: Any) -> float:
-    return machine_epsilon(array) if hasattr(array, "dtype") and array.dtype != int else float(np.finfo(float).eps)
+    try:
+        return machine_epsilon(array)
+    except (AttributeError, TypeError, ValueError):  # lists and whole numbers have none
+        return float(np.finfo(float).eps)
 
 
 def _described(returned: Any) -> str:

@@ -58,13 +58,13 @@ def test_shrunk_instances_are_small():
     network, problem = find(instances(depth=2), lambda instance: instance[0].weights[0].any())
     assert network.widths == (1, 1, 1)
     assert problem.n_samples == 1
-    assert abs(network.weights[0]).tolist() == [[0.125]]
+    assert abs(network.weights[0]).tolist() == [[1.0]]
     assert network.activation.name == "linear"
 
 
 @pytest.mark.parametrize("exact", [False, True])
 def test_entries(exact):
-    assert find(entries(nonzero=True, exact=exact), lambda x: x > 0.5) == (1 if exact else 0.625)
+    assert find(entries(nonzero=True, exact=exact), lambda x: x > 0.5) == 1
 
 
 def test_single_precision_holds_the_entries():

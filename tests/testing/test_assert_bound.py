@@ -141,7 +141,7 @@ def test_assumptions_that_fail_are_named():
     [
         ({"bound": "no-bound"}, "bound must be one of descent, exponential-decay"),
         ({"bound": 3}, "bound must be a statement's id, a Bound or a function, got int"),
-        ({"points": 1}, "points must be at least 2"),
+        ({"points": 1}, "points must be a whole number >= 2, got 1"),
         ({"time": 0.0}, "time must be a positive finite number, got 0"),
         ({"time": 1.0, "steps": 3}, "not both"),
         ({"steps": 3, "step_size": 0.1}, "exponential-decay is about the flow"),

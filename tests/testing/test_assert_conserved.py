@@ -261,7 +261,7 @@ def test_a_rule_that_can_take_biases_may_have_none():
         ({"quantity": "no-law"}, "quantity must be one of neuron-law"),
         ({"quantity": 3}, "quantity must be a statement's id or a function, got int"),
         ({"time": -1.0}, "time must be a finite number >= 0, got -1"),
-        ({"points": 0}, "points must be at least 1, got 0"),
+        ({"points": 0}, "points must be a whole number >= 1, got 0"),
         ({"network": small(activation="tanh")[0], "quantity": "neuron-law"}, "tanh is not homogeneous"),
         ({"problem": ft.Problem([[1.0]], [1.0])}, "network must have 1 inputs and 1 outputs"),
     ],

@@ -21,6 +21,12 @@ def xp(request):
     return importlib.import_module(request.param)
 
 
+def in_a_graph(weights, X, e, feedback):
+    """FA whose updates require gradients, in a library whose arrays can."""
+    tracked = [W.requires_grad_() if hasattr(W, "requires_grad_") else W for W in weights]
+    return feedback_alignment(tracked, X, e, feedback)
+
+
 def test_assertions_in_any_library(xp):
     kinds = set()
 
@@ -36,6 +42,7 @@ def test_assertions_in_any_library(xp):
     assert_conserved(rule, law, network, problem, xp=xp)
     assert_bound(rule, "exponential-decay", network, problem, xp=xp, points=5)
     assert_drift_identity(rule, network, problem, xp=xp)
+    assert_drift_identity(in_a_graph, network, problem, xp=xp)
     found = find_conserved(rule, (1, 2, 1), xp=xp, degree=1)
     assert (len(found), found.evidence) == (1, "float-checked")
     assert kinds <= {"array_api_strict", "torch", "jaxlib", "jax"}
