@@ -69,9 +69,8 @@ def test_the_kernel_of_the_upper_feedback_may_lie_inside_the_lower_ones(seed):
             np.testing.assert_allclose(pair.effective, effective.astype(float), atol=1e-12)
         else:
             assert pair.lost == pytest.approx(1.0)
-            signal = np.array([sum(each * other) for each in errors])
-            if np.any(signal[:, None] * (X @ network.weights[0].T)):
-                assert np.any(rate)
+            # the rate is c u^T + u c^T with u the sum of (e . v - e . other) W_1 x over the samples
+            assert np.any(rate) == np.any((errors @ (v - other)) @ (X @ network.weights[0].T))
 
 
 def run(network, **options):
