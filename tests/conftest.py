@@ -11,6 +11,9 @@ from itertools import count
 import pytest
 from hypothesis import settings
 
+# one thread for each of pytest-xdist's processes, and for the commands they run; NumPy reads it as it is loaded
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 from fa_theory.model import backend_namespace
 
 # a shell lets what it starts with & ignore Ctrl-C, and the commands that tests interrupt would inherit that
