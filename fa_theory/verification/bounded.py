@@ -78,7 +78,7 @@ def assess_bound(bound: Bound, trajectory: Trajectory) -> Verdict:
             f"{np.max(tolerance[unsure]):.2e}) exceeds the slack"
         )
         return Verdict(bound.id, "undecided", "float-checked", margin, detail)
-    detail = f"{int(np.sum(later))} times{_tightness(bound, trajectory, values)}"
+    detail = f"below the bound at all {int(np.sum(later))} times after the start{_tightness(bound, trajectory, values)}"
     if trajectory.outcome != "completed":
         detail += f"; the run ended early: {trajectory.outcome}"
     return Verdict(bound.id, "holds", "float-checked", margin, detail)

@@ -108,7 +108,6 @@ fa_theory {_text(__version__)}.</p>
 {made_by}
 <p>The margin of a law or identity is 1 &minus; deviation / tolerance; that of a bound is the smallest
 (bound &minus; loss) / bound after the start; where a statement does not apply, that of the assumption that fails.
-The times that a bound's detail counts are the recorded ones at which loss and bound were compared.
 Evidence: <em>float-checked</em> is floating point with an error estimate, <em>exact</em> is rational arithmetic.</p>
 </header>
 <main>
