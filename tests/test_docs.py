@@ -27,6 +27,12 @@ def hooks():
     return module
 
 
+@pytest.fixture(scope="module")
+def page(hooks):
+    """The map of statements."""
+    return hooks._statements()
+
+
 @pytest.mark.parametrize(
     ("tag", "complaint"),
     [
@@ -76,8 +82,7 @@ def test_the_reference_covers_every_subpackage(hooks):
     assert set(hooks.API) - public == {"fa_theory.statements"}  # one module
 
 
-def test_a_statement_has_its_own_tests_and_notebooks_and_not_those_of_its_sharper_forms(hooks):
-    page = hooks._statements()
+def test_a_statement_has_its_own_tests_and_notebooks_and_not_those_of_its_sharper_forms(hooks, page):
     parts = dict(part.split("}\n", 1) for part in page.split("{#")[1:])
     assert list(parts) == list(STATEMENTS)
     expected = "tests/bounds/test_exponential_decay.py", "tests/proofs/test_exponential_decay_proof.py"
@@ -111,8 +116,8 @@ def test_a_statement_is_named_by_its_whole_id(hooks, text, named):
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)
-def test_the_map_says_what_the_proof_of_a_statement_says_with_its_formulas_untouched(hooks, statement):
-    section = hooks._statements().split(f"{{#{statement}}}")[1].split("\n## ")[0]
+def test_the_map_says_what_the_proof_of_a_statement_says_with_its_formulas_untouched(page, statement):
+    section = page.split(f"{{#{statement}}}")[1].split("\n## ")[0]
     proved = proof(statement)
     for text in (proved.statement, *proved.assumptions.values()):
         assert all(formula in section for formula in re.findall(r"\$[^$]*\$", text))

@@ -24,6 +24,8 @@ from fa_theory.testing import (
 from fa_theory.testing.instance_code import instance_code
 from fa_theory.testing.user_rule import UserRule
 
+pytestmark = pytest.mark.no_cover  # shrinking is slow when traced; what draws is traced where it is used
+
 # not the phase that explains: it would make find return a variation of what it found
 quick = settings(
     max_examples=100, derandomize=True, database=None, deadline=None, phases=[Phase.generate, Phase.shrink]
