@@ -86,8 +86,8 @@ def assert_conserved(
         If a rate exceeds its tolerance. The message names neuron, time, rate and tolerance, and ends with NumPy code
         that fails in the same way.
     UndecidedError
-        If the difference quotients leave a rate open by more than a hundredth of its terms, or the run cannot be
-        followed up to `time`.
+        If the difference quotients leave a rate open by more than a hundredth of its terms, or the run
+        meets updates that are not finite before `time`.
     TypeError, ValueError
         If an argument is not of its kind, the rule returns other updates when it is called again, or a quantity of
         your own does not depend on the weights: every rule conserves a constant.
@@ -147,17 +147,27 @@ def assert_conserved(
 
 
 def _visited(rule: UserRule, network: Network, problem: Problem, times: Host) -> Iterator[tuple[float, Network]]:
-    """Yield every time and a state of the flow there, or near it; raise UndecidedError where there is none to be had.
+    """Yield times and states of the flow there, or near it; raise UndecidedError where updates are not finite.
 
-    Any state will do, so the run may be a rough one; a finer one is made where that is lost.
+    Any state will do, so the run may be a rough one; a finer one is made where that is lost. Of a flow that runs away
+    or cannot be resolved, the states up to half the time at which it is lost are taken.
     """
-    seen, lost = 0, LostError()
+    seen, lost = 0, None
     for accuracy in (_ROUGHLY, *ACCURACIES[:2]):
         try:
             for k, (here, _) in enumerate(states_along(rule, network, problem, times, accuracy)):
                 if k >= seen:
                     seen = k + 1
                     yield times[k], here
+        except LostError as error:
+            lost = error
+        else:
+            return
+    if lost is not None and not lost.undefined:
+        earlier = np.linspace(0.0, lost.time / 2, len(times))
+        try:
+            for at, (here, _) in zip(earlier, states_along(rule, network, problem, earlier, accuracy), strict=True):
+                yield at, here
         except LostError as error:
             lost = error
         else:

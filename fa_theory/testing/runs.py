@@ -37,6 +37,10 @@ ACCURACIES = (Accuracy(1e-5, 64), Accuracy(1e-7, 256), Accuracy(1e-9, 1024), Acc
 class LostError(Exception):
     """Raised where a flow cannot be followed any further; its text is a clause that says where and why."""
 
+    def __init__(self, time: float, why: str, *, undefined: bool) -> None:
+        super().__init__(f"at t = {time:.6g} {why}")
+        self.time, self.undefined = time, undefined
+
 
 class Losses(NamedTuple):
     """The loss at the recorded times of a run, with its error.
@@ -109,7 +113,7 @@ def states_along(
                 credit -= h < least
                 if apart <= accuracy.tolerance or forced:
                     if apart > _UNRESOLVED or not np.all(abs(halves) < BLOW_UP):
-                        raise LostError(f"at t = {after - left:.6g} {why()}")
+                        raise LostError(float(after) - left, why(), undefined=undefined)
                     y, left, count = halves, left - tried, count + 1
                     left = left if left > 1e-12 * tried else 0.0
             yield network.with_parameters(unflatten(y, parameters)), count

@@ -189,12 +189,19 @@ def test_a_run_that_meets_updates_that_are_not_finite_says_so(monkeypatch):
         assert_bound(turning(0.01, np.nan), "gd-decay", *small())
 
 
-def test_weights_that_run_away_are_no_pass_either():
+def test_weights_that_run_away_are_looked_at_before():
     def explosive(weights, X, e):
         return [50 * W**3 for W in weights]
 
-    with pytest.raises(UndecidedError, match=r"passes at 1 of 3 times, .*: at t = 0\.00"):
-        assert_conserved(explosive, lambda weights: 1 / weights[0] ** 2 - 1 / weights[1][0, 0] ** 2, *small())
+    looked = []
+
+    def kept(weights):
+        looked.append(weights[1][0, 0])
+        return 1 / weights[0] ** 2 - 1 / weights[1][0, 0] ** 2
+
+    # 1 / v^2 falls at the rate 100 from 1/4, so that all is over at t = 1/400; at half of that v = 2 sqrt(2)
+    assert_conserved(explosive, kept, *small())
+    assert any(abs(v - 8**0.5) < 0.05 for v in looked)
     with pytest.raises(AssertionError, match=r"followed further: at t = [0-9.]+ the weights grow without bound"):
         assert_bound(feedback_alignment, lambda t: 1e9 + 0 * t, *small(), steps=200, step_size=50.0)
 
