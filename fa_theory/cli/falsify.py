@@ -68,10 +68,12 @@ def falsify(
         found = search_for_counterexample(
             statement, drop=drop, seed=seed, evaluations=evaluations, seconds=seconds, progress=progress
         )
-    if save_state_file is not None and found.instance is not None:
-        save_state(save_state_file, found.instance.network, found.instance.problem)
     document = {"version": __version__, "search": found.to_json()}
-    show([table.search_sheet(found, droppable(statement))], document, form, json_file)
+    try:
+        if save_state_file is not None and found.instance is not None:
+            save_state(save_state_file, found.instance.network, found.instance.problem)
+    finally:  # a file that cannot be written takes away nothing else
+        show([table.search_sheet(found, droppable(statement))], document, form, json_file)
     if found.instance is not None:
         say(form, f"run it again: {found.command(str(save_state_file or 'FILE.npz'))}")
     raise typer.Exit(int(found.refuted))
