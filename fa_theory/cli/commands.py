@@ -21,7 +21,7 @@ from fa_theory.cli.check import check
 from fa_theory.cli.discover import discover_command
 from fa_theory.cli.experiment import experiment
 from fa_theory.cli.falsify import falsify
-from fa_theory.cli.group import INTERRUPTED, Commands, tell_interruption
+from fa_theory.cli.group import INTERRUPTED, Commands, UsageError, tell_interruption
 from fa_theory.cli.options import InstanceOptions, completing, make_instance, with_instance_options
 from fa_theory.cli.output import Format, JsonFile, TableFormat, check_folder, check_writable, say, show
 from fa_theory.cli.progress import progress_bar
@@ -340,10 +340,6 @@ def _suite_json(reports: list[Report], interrupted: bool) -> dict[str, Any]:
     }
 
 
-# click's UsageError: newer typer vendors click and exports only the subclass
-_UsageError: Any = typer.BadParameter.__base__
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; exit status 0 fine, 1 something refuted, 2 input refused, 130 interrupted, 141 unread.
 
@@ -366,7 +362,7 @@ def main(arguments: list[str] | None = None) -> None:
     except SystemExit as stop:
         # what reads the output went away, as head does; left alone, that would look like a refutation
         status = UNREAD if isinstance(stop.__context__, BrokenPipeError) else stop.code
-    except _UsageError as error:
+    except UsageError as error:
         if error.format_message():  # empty where only the help was asked for
             print(f"fa-theory: {usage_refusal(error)}", file=sys.stderr)
         status = REFUSED

@@ -11,6 +11,9 @@ from typer.core import TyperGroup
 
 INTERRUPTED = 130
 
+# click's UsageError: newer typer vendors click and exports only the subclass
+UsageError: Any = typer.BadParameter.__base__
+
 
 class Commands(TyperGroup):
     """The commands; what ends one of them early is told here, as newer typer leaves an interruption without a word."""
@@ -30,6 +33,11 @@ class Commands(TyperGroup):
         except KeyboardInterrupt:
             tell_interruption()
             raise typer.Exit(INTERRUPTED) from None
+        except UsageError as error:
+            if error.ctx is None:  # what reads the options does not know for which command
+                command = self.commands[ctx.invoked_subcommand]
+                error.ctx = typer.Context(command, parent=ctx, info_name=ctx.invoked_subcommand)
+            raise
         except (ValueError, TypeError) as error:
             params = self.commands[ctx.invoked_subcommand].params
             raise ValueError(_as_typed(str(error), {flag for each in params for flag in each.opts})) from error

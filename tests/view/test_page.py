@@ -164,6 +164,14 @@ def test_page_needs_nothing_from_elsewhere(folder):
     assert not re.search(r"<(link|iframe|object|embed)\b", source)
 
 
+def test_every_kind_of_evidence_and_of_proof_is_explained(folder, reports):
+    said = parsed(folder / "index.html").words.partition("Statements")[0]
+    told = {verdict.evidence for report in reports for verdict in report.verdicts} - {None}
+    assert told <= {"float-checked", "exact", "enclosed"}
+    for word in ("float-checked", "exact", "enclosed", "proved", "proved up to 1 step"):
+        assert re.search(rf"\b{word} (is|,|;)", said) or f"{word} ," in said, word
+
+
 def test_tables_scroll_in_boxes_that_the_keyboard_reaches(folder):
     boxes = [attrs for attrs in parsed(folder / "index.html").of("div") if attrs.get("class") == "scroll"]
     assert len(boxes) == 5
