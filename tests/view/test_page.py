@@ -228,6 +228,7 @@ def test_a_legend_of_many_bounds_hides_none_and_leaves_them_room(reports, monkey
     assert 0.3 < curves < legend
 
 
+@pytest.mark.no_cover  # slow when traced; other pages walk the same branches
 def test_same_runs_give_the_same_files(folder, reports, tmp_path):
     write_report(tmp_path, reports, command="fa-theory verify --seed 1")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
@@ -250,6 +251,7 @@ def test_names_are_escaped(tmp_path):
     assert (tmp_path / "script-alert-1-script-co--alignment.svg").exists()
 
 
+@pytest.mark.no_cover  # slow when traced; other pages walk the same branches
 def test_runs_of_the_same_name_keep_their_own_files(tmp_path):
     report = small_run(method="gd")
     write_report(tmp_path, [named(report, each) for each in ("a b", "a-b", "a b 2", "—", "x" * 300)])
