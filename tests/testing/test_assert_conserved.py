@@ -5,7 +5,7 @@ import traceback
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from own_rules import feedback_alignment, forgetful, gated, hurried, pasted, small, with_biases
 
 import fa_theory as ft
@@ -31,6 +31,8 @@ def test_rules_with_a_potential_keep_the_neuron_law(drawn):
 @few
 @given(instances(activation="linear", biases=False, rule="adafa:2"))
 def test_and_the_matrix_law_in_linear_networks(drawn):
+    # where all feedback starts at zero, the law's terms can be rounding alone, which decides nothing
+    assume(any(np.any(B) for B in drawn[0].matrices()))
     assert_conserved(feedback_alignment, "matrix-law", *drawn)
     assert_conserved(feedback_alignment, "projection-law", *drawn)
 
