@@ -124,6 +124,23 @@ def picture(draw: Callable[[Axes], Axes], *, width: float = COLUMN_WIDTH, height
     return svg.getvalue(), png.getvalue()
 
 
+def require(kind: type, **given: object) -> None:
+    """Raise TypeError, which names the argument, if one of those given is not of a kind.
+
+    Examples
+    --------
+    >>> from fa_theory.plots.style import require
+    >>> require(str, name="x")
+    >>> require(str, name=3)
+    Traceback (most recent call last):
+    TypeError: name must be a str, got int
+    """
+    article = "an" if kind.__name__[0] in "AEIOU" else "a"
+    for name, value in given.items():
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} must be {article} {kind.__name__}, got {type(value).__name__}")
+
+
 def look_of(number: int) -> Look:
     """Return the look of the line of that number; when the colours are used up they come again with other styles."""
     lap, place = divmod(number, len(LOOKS))

@@ -179,7 +179,7 @@ def test_laws_can_be_chosen():
     empty = plot_law_drift(run, axes(), [])
     assert not empty.get_lines()
     assert "no law applies to this run" in [text.get_text() for text in empty.findobj(Text)]
-    with pytest.raises(ValueError, match=r"laws must be among neuron-law, .*, got 'ohm'"):
+    with pytest.raises(ValueError, match=r"each of laws must be one of neuron-law, .*, got 'ohm'"):
         plot_law_drift(run, axes(), ["ohm"])
 
 
