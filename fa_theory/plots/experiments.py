@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
 
 from fa_theory.choices import not_among
-from fa_theory.plots.style import legend_on_top, log_ticks, look_of, require
+from fa_theory.plots.style import TITLE_WIDTH, legend_on_top, log_ticks, look_of, require
 from fa_theory.plots.table import AT_MOST_ONE, COSINE, FRACTION, NOT_NEGATIVE, POSITIVE, TRUTH, Row, known, table_of
 
 Draw = Callable[[Axes], Axes]
@@ -74,7 +74,9 @@ def plot_against(
             elinewidth=0.7,
             capsize=1.5,
         )
-    ax.set_title(f"{title}\nmean and range over {len(seeds)} seeds" if len(seeds) > 1 else f"{title}, one seed")
+    told = f"mean and range over {len(seeds)} seeds" if len(seeds) > 1 else "one seed"
+    short = len(seeds) <= 1 and len(f"{title}, {told}") <= TITLE_WIDTH
+    ax.set_title(f"{title}, {told}" if short else f"{title}\n{told}")
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
     return ax

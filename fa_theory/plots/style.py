@@ -66,7 +66,7 @@ LOOKS = (
     Look("#000000", (0, (8, 2)), "v"),
     Look("#56B4E9", (0, (3, 1, 1, 1, 1, 1)), "P"),
 )
-_TITLE_WIDTH, _LEGEND_WIDTH = 46, 44
+TITLE_WIDTH, _LEGEND_WIDTH = 46, 44
 """Characters that fit into a picture of one column: of a title, and of two labels beside each other."""
 
 MARKS = 8
@@ -159,7 +159,7 @@ def draw_curve(ax: Axes, t: Host, values: Host, label: str, look: int) -> None:
 
 def describe_run(ax: Axes, title: str, trajectory: Trajectory) -> None:
     """Set the title, its long lines broken, and what the time axis says of a run."""
-    ax.set_title("\n".join(fill(line, _TITLE_WIDTH) for line in title.split("\n")), y=1.0)
+    ax.set_title("\n".join(fill(line, TITLE_WIDTH) for line in title.split("\n")), y=1.0)
     ax.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
     steps = "" if trajectory.method == "flow" else f" (steps of {trajectory.options['step_size']:g})"
     ax.set_xlabel(f"time t{steps}")

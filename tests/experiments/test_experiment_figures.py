@@ -36,6 +36,8 @@ def test_means_and_ranges_over_seeds_are_drawn():
     assert list(lines(ax)) == ["a", "b"]
     assert ax.get_title() == "T\nmean and range over 2 seeds"
     assert plot_against(rows[:1], "x", "y", "by", axes(), title="T", xlabel="", ylabel="").get_title() == "T, one seed"
+    long = plot_against(rows[:1], "x", "y", "by", axes(), title="T" * 40, xlabel="", ylabel="")
+    assert long.get_title() == "T" * 40 + "\none seed"
 
 
 def drift_rows():
