@@ -22,6 +22,17 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         If the folder does not exist or is not writable.
     """
     target = Path(path)
+    try:
+        with _opened(target) as stream:
+            yield stream
+    except OSError as error:
+        if error.errno is not None:  # else its words are all there is
+            error.filename = str(target)  # a full disk names no file, others the temporary one
+        raise
+
+
+@contextmanager
+def _opened(target: Path) -> Iterator[IO[bytes]]:
     if target.exists() and not target.is_file():
         with target.open("wb") as stream:
             yield stream

@@ -41,3 +41,11 @@ def test_a_device_is_written_to_and_not_replaced():
 def test_a_missing_folder_is_an_error(tmp_path):
     with pytest.raises(OSError, match="missing"), replacing(tmp_path / "missing" / "file"):
         pass
+
+
+def test_an_error_names_the_file_that_was_to_be_written(tmp_path):
+    with pytest.raises(OSError, match="No space") as caught, replacing(tmp_path / "result"):
+        raise OSError(28, "No space left on device")  # as a write to a full disk: it names no file
+    assert caught.value.filename == str(tmp_path / "result")
+    with pytest.raises(OSError, match=r"^the disk is gone$"), replacing(tmp_path / "result"):
+        raise OSError("the disk is gone")

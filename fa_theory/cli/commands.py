@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,7 @@ from fa_theory.cli.check import check
 from fa_theory.cli.discover import discover_command
 from fa_theory.cli.experiment import experiment
 from fa_theory.cli.falsify import falsify
+from fa_theory.cli.group import INTERRUPTED, Commands, UsageError, tell_interruption
 from fa_theory.cli.options import InstanceOptions, completing, make_instance, with_instance_options
 from fa_theory.cli.output import Format, JsonFile, TableFormat, check_folder, check_writable, say, show
 from fa_theory.cli.progress import progress_bar
@@ -43,9 +45,10 @@ from fa_theory.verification import (
 )
 from fa_theory.view import table
 
-FINE, REFUTED, REFUSED, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
+FINE, REFUTED, REFUSED, UNREAD = 0, 1, 2, 141
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -111,22 +114,25 @@ def verify(
         save_state(save_state_file, instances[0].network, instances[0].problem)
     jobs = jobs or os.cpu_count() or 1
     reports, interrupted = _run(instances, epsilon, rigorous=rigorous or certificate is not None, jobs=jobs)
+    failed: list[str] = []
+    unfinished: list[str] = []
     if reports:
         document = reports[0].to_json() if single else _suite_json(reports, interrupted)
         sheets = [table.verdict_sheet(reports[0].verdicts if single else summarise(reports))]
         sentences = [f"run: {reports[0].trajectory.outcome.replace('_', ' ')}"] if single else []
-        try:
-            sentences.extend(_write_files(reports, certificate, report))
-        except KeyboardInterrupt:
-            interrupted = True
-        finally:  # a file that cannot be written takes away nothing else
-            show(sheets if single else [table.runs_sheet(reports), *sheets], document, form, json_file)
-        for sentence in sentences:
+        written, failed, unfinished = _write(_files(reports, certificate, report))
+        for reason in failed:
+            print(f"fa-theory: {reason}", file=sys.stderr)
+        show(sheets if single else [table.runs_sheet(reports), *sheets], document, form, json_file)
+        for sentence in sentences + written:
             say(form, sentence)
-    if interrupted:
-        print(f"interrupted: {len(reports)} of {len(instances)} runs were finished and are kept", file=sys.stderr)
+    if interrupted or unfinished:
+        kept = f"{len(reports)} of {len(instances)} runs were finished and are kept"
+        left = f"; not finished: {', '.join(unfinished)}" if unfinished else ""
+        print(f"interrupted: {kept}{left}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED)
-    raise typer.Exit(REFUTED if any(each.refuted for each in reports) else FINE)
+    refuted = any(each.refuted for each in reports)
+    raise typer.Exit(REFUSED if failed else REFUTED if refuted else FINE)
 
 
 @app.command(name="simulate")
@@ -163,15 +169,21 @@ def simulate_command(
         backend_namespace(backend)  # refused before anything is written
     if save_state_file is not None:
         save_state(save_state_file, instance.network, instance.problem)
-    with _progress((instance,)) as advance:
-        run = instance.run if store is None else instance.run | {"store": store}
-        trajectory = simulate(
-            instance.network,
-            instance.problem,
-            progress=lambda part: advance(instance, part),
-            backend=backend,
-            **run,
-        )
+    run = instance.run if store is None else instance.run | {"store": store}
+    try:
+        with _progress((instance,)) as advance:
+            trajectory = simulate(
+                instance.network,
+                instance.problem,
+                progress=lambda part: advance(instance, part),
+                backend=backend,
+                **run,
+            )
+    except KeyboardInterrupt:
+        if store is None:
+            raise
+        tell_interruption(f"points recorded so far are kept in {store}, and the same command goes on from there")
+        raise typer.Exit(INTERRUPTED) from None
     document = {"instance": describe(instance), "trajectory": trajectory_json(trajectory)}
     show([table.trajectory_sheet(trajectory)], document, form, json_file)
 
@@ -267,23 +279,48 @@ def _progress(instances: tuple[Instance, ...]) -> Iterator[Any]:
         yield advance
 
 
-def _write_files(reports: list[Report], certificate: Path | None, folder: Path | None) -> Iterator[str]:
-    """Write a certificate of the first run and a page about all; yield a sentence about each."""
+def _files(reports: list[Report], certificate: Path | None, folder: Path | None) -> dict[str, Callable[[], object]]:
+    """Return what writes a certificate of the first run and a page about all, and returns where it is."""
+    files: dict[str, Callable[[], object]] = {}
     if certificate is not None:
-        from fa_theory.verification.certificate import write_certificate
-
-        write_certificate(certificate, reports[0])
-        yield f"certificate: {certificate}"
+        files["certificate"] = partial(_write_certificate, certificate, reports[0])
     if folder is not None:
-        from fa_theory.view.page import write_report
+        files["report"] = partial(_write_report, folder, reports)
+    return files
 
-        with progress_bar(BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()) as bar:
-            task = bar.add_task("drawing the report", total=len(reports))
-            command = shlex.join(["fa-theory", *sys.argv[1:]])
-            page = write_report(
-                folder, reports, command=command, progress=lambda done: bar.update(task, completed=done)
-            )
-        yield f"report: {page}"
+
+def _write(files: dict[str, Callable[[], object]]) -> tuple[list[str], list[str], list[str]]:
+    """Write each; return where those are that were written, why others were not, and what an interruption left out."""
+    written: list[str] = []
+    failed: list[str] = []
+    unfinished: list[str] = []
+    for name, write in files.items():
+        try:
+            if unfinished:
+                unfinished.append(name)
+            else:
+                written.append(f"{name}: {write()}")
+        except KeyboardInterrupt:
+            unfinished.append(name)
+        except OSError as error:  # a file that cannot be written takes away nothing else
+            failed.append(system_refusal(error))
+    return written, failed, unfinished
+
+
+def _write_certificate(file: Path, report: Report) -> Path:
+    from fa_theory.verification.certificate import write_certificate
+
+    write_certificate(file, report)
+    return file
+
+
+def _write_report(folder: Path, reports: list[Report]) -> Path:
+    from fa_theory.view.page import write_report
+
+    command = shlex.join(["fa-theory", *sys.argv[1:]])
+    with progress_bar(BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()) as bar:
+        task = bar.add_task("drawing the report", total=len(reports))
+        return write_report(folder, reports, command=command, progress=lambda done: bar.update(task, completed=done))
 
 
 def _suite_json(reports: list[Report], interrupted: bool) -> dict[str, Any]:
@@ -303,10 +340,6 @@ def _suite_json(reports: list[Report], interrupted: bool) -> dict[str, Any]:
     }
 
 
-# click's UsageError: newer typer vendors click and exports only the subclass
-_UsageError: Any = typer.BadParameter.__base__
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; exit status 0 fine, 1 something refuted, 2 input refused, 130 interrupted, 141 unread.
 
@@ -324,12 +357,12 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         status = app(args=arguments, prog_name="fa-theory", standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
-        print("interrupted: nothing was finished, nothing was written", file=sys.stderr)
+        tell_interruption()
         status = INTERRUPTED
     except SystemExit as stop:
         # what reads the output went away, as head does; left alone, that would look like a refutation
         status = UNREAD if isinstance(stop.__context__, BrokenPipeError) else stop.code
-    except _UsageError as error:
+    except UsageError as error:
         if error.format_message():  # empty where only the help was asked for
             print(f"fa-theory: {usage_refusal(error)}", file=sys.stderr)
         status = REFUSED

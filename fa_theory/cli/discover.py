@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
+from rich.progress import SpinnerColumn, TimeElapsedColumn
 
 from fa_theory.choices import likeliest
 from fa_theory.cli.options import RULES, completing
 from fa_theory.cli.output import Format, JsonFile, TableFormat, check_writable, show
-from fa_theory.cli.progress import told
+from fa_theory.cli.progress import progress_bar
 from fa_theory.view.sheet import Sheet
 
 _WHAT, _SEARCH = "Network", "Search"
@@ -150,14 +149,9 @@ def _require_unused(**given: bool) -> None:
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
     """Show what is being done."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        messages = ["discover"]
-        with told(lambda: messages[-1]):
-            yield messages.append
-        return
-    with console.status("") as status:
-        yield lambda message: status.update(escape(message))
+    with progress_bar(SpinnerColumn(), TimeElapsedColumn()) as bar:
+        task = bar.add_task("discover", total=None)
+        yield lambda message: bar.update(task, description=message)
 
 
 def _sheet(found: Any) -> Sheet:

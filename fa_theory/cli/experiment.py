@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -122,6 +123,7 @@ def experiment(
     check_writable(json_file)
     folder = out if out is not None else Path(f"experiment-{name}")
     check_folder("--out", folder)
+    _check_same(name, folder)
     try:
         images = load_images(data, path, settings)
     except ModuleNotFoundError as error:
@@ -165,6 +167,22 @@ def _sheet(findings: Sequence[Finding], form: Format) -> Sheet:
         return Sheet(("claim", "verdict"), rows, tuple(notes), wrapped="claim", styles=_STYLES)
     rows_in_full = tuple((each.claim, each.verdict, each.reported, each.found) for each in findings)
     return Sheet(("claim", "verdict", "the paper reports", "found here"), rows_in_full)
+
+
+def _check_same(name: str, folder: Path) -> None:
+    """Raise ValueError if the folder holds the table of another experiment, which this one would replace."""
+    file = folder / "experiment.json"
+    if not file.exists():
+        return
+    try:
+        held = json.loads(file.read_text(encoding="utf-8"))["experiment"]
+    except (ValueError, TypeError, KeyError):
+        held = "something else"
+    if held != name:
+        raise ValueError(
+            f"--out {folder} holds {held} already ({file}); for {name} type another folder, as in "
+            f"--out {folder.with_name(f'{folder.name}-{name}')}"
+        )
 
 
 def _command(name: str, data: str, path: Path | None, given: dict[str, Any], *, quick: bool) -> str:

@@ -21,11 +21,16 @@ from fa_theory.statements import STATEMENTS
 from fa_theory.view import table
 
 
+def _typed(assumption: str) -> str:
+    """Return the name of an assumption in a form that no shell cuts or quotes."""
+    return assumption.replace(" ", "-").replace("'", "")
+
+
 def _assumptions(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return what a shell's completion asks: which assumptions of the statement begin as what was typed."""
     # an option that still waits for its value leaves the arguments unread
     given = [each for each in (ctx.params.get("statement"), *ctx.args) if each in STATEMENTS]
-    return completing(*droppable(given[0]))(incomplete) if given else []
+    return completing(*map(_typed, droppable(given[0])))(incomplete) if given else []
 
 
 def falsify(
@@ -41,7 +46,7 @@ def falsify(
     drop: Annotated[
         str | None,
         typer.Option(
-            help="Drop this assumption; a wrong name lists those that can be dropped.",
+            help="Drop this assumption, with blanks or hyphens; a wrong name lists those that can be dropped.",
             autocompletion=_assumptions,
         ),
     ] = None,
@@ -64,14 +69,18 @@ def falsify(
     Example: fa-theory falsify exponential-decay --drop "linearly independent samples" --save-state worst.npz
     """
     check_writable(json_file, save_state_file)
+    if drop is not None:
+        drop = {_typed(each): each for each in droppable(statement)}.get(drop, drop)
     with _progress(statement) as progress:
         found = search_for_counterexample(
             statement, drop=drop, seed=seed, evaluations=evaluations, seconds=seconds, progress=progress
         )
-    if save_state_file is not None and found.instance is not None:
-        save_state(save_state_file, found.instance.network, found.instance.problem)
     document = {"version": __version__, "search": found.to_json()}
-    show([table.search_sheet(found, droppable(statement))], document, form, json_file)
+    try:
+        if save_state_file is not None and found.instance is not None:
+            save_state(save_state_file, found.instance.network, found.instance.problem)
+    finally:  # a file that cannot be written takes away nothing else
+        show([table.search_sheet(found, droppable(statement))], document, form, json_file)
     if found.instance is not None:
         say(form, f"run it again: {found.command(str(save_state_file or 'FILE.npz'))}")
     raise typer.Exit(int(found.refuted))

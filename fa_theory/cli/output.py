@@ -46,10 +46,17 @@ TableFormat = Annotated[
 def show(sheets: Sequence[Sheet], document: dict[str, Any], form: Format, json_file: Path | None) -> None:
     """Write the document to a file; then print sheets, or the document that goes with them, in the format asked for.
 
-    A command calls this last: what reads the output may go away, as head does, and that ends the command.
+    A command calls this last: what reads the output may go away, as head does, and that ends the command. A document
+    that cannot be written takes no table away.
     """
-    if json_file is not None:
-        write_json(json_file, document)
+    try:
+        if json_file is not None:
+            write_json(json_file, document)
+    finally:
+        _print(sheets, document, form)
+
+
+def _print(sheets: Sequence[Sheet], document: dict[str, Any], form: Format) -> None:
     if form is Format.RICH:
         console = console_for_tables()
         for sheet in sheets:

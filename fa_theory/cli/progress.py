@@ -19,12 +19,10 @@ def progress_bar(*columns: str | ProgressColumn) -> Iterator[Progress]:
     """Show a bar of these columns, the description before them; where stderr is no terminal, `told` of its task."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}", markup=False), *columns)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        if console.is_terminal:
-            yield bar
-        else:
-            with told(lambda: _line(bar)):
-                yield bar
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    # not entered off a terminal: there older rich ends even a disabled bar with an empty line
+    with bar if console.is_terminal else told(lambda: _line(bar)):
+        yield bar
 
 
 @contextmanager

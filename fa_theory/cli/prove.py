@@ -56,8 +56,11 @@ def prove(
     with _progress(len(wanted)) as progress:
         checked = check_proofs(wanted, jobs=jobs, progress=progress)
     document = {"version": __version__, "proofs": [_row(each) for each in checked]}
-    written = None if latex is None else _write_document(latex, checked)
-    show([table.proof_sheet(checked)], document, form, json_file)
+    written = None
+    try:
+        written = None if latex is None else _write_document(latex, checked)
+    finally:  # a file that cannot be written takes away nothing else
+        show([table.proof_sheet(checked)], document, form, json_file)
     if written is not None:
         say(form, written)
     raise typer.Exit(int(any(each.status != "proved" for each in checked)))

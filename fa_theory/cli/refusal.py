@@ -22,6 +22,8 @@ def usage_refusal(error: Any) -> str:
         flags = [flag for each in context.command.params for flag in each.opts] + context.help_option_names
         end = likeliest(error.option_name, flags) or f"; {context.command_path} --help lists the options"
         return f"there is no option {error.option_name}{end}"
+    if hasattr(error, "option_name"):
+        return _bad_use(error, context)
     param = getattr(error, "param", None)
     if hasattr(error, "param_type"):  # nothing was given for it
         return f"{_name(param)} is missing{_meaning(param)}{_example(context)}"
@@ -31,6 +33,9 @@ def usage_refusal(error: Any) -> str:
     unknown = re.match(r"No such command '(.*?)'", message)
     if unknown:
         return str(not_among("the command", unknown[1], context.command.commands))
+    extra = re.match(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)", message)
+    if extra:
+        return _too_much(extra[1], context)
     return message + _example(context)
 
 
@@ -53,6 +58,23 @@ def _bad_value(error: Any, context: Any) -> str:
             return f"{name}: {message}"
         given, what = words[1], words[2]
     return str(not_among(name, given, allowed)) if allowed else f"{name} must be {what}, got {given!r}"
+
+
+def _bad_use(error: Any, context: Any) -> str:
+    """Say of an option that it needs a value and which, or that it takes none."""
+    name = error.option_name
+    (param,) = (each for each in context.command.get_params(context) if name in each.opts)
+    if param.is_flag:
+        return f"{name} takes no value: type {name} alone, or leave it out"
+    allowed = [each.value for each in param.shell_complete(context, "")]
+    meant = f": one of {', '.join(allowed)}" if allowed else _meaning(param) + _example(context)
+    return f"{name} needs a value{meant}"
+
+
+def _too_much(extra: str, context: Any) -> str:
+    taken = [each.metavar for each in context.command.params if each.param_type_name == "argument"]
+    what = f"only {' '.join(taken)} besides options" if taken else "nothing but options"
+    return f"{context.command.name} takes {what}, got also {extra!r}{_example(context)}"
 
 
 def _name(param: Any) -> str:

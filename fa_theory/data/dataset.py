@@ -115,7 +115,7 @@ def make_dataset(
     15
     """
     if loss not in _LOSSES:
-        raise _error(table, str(not_among("loss", loss, _LOSSES)))
+        raise not_among("loss", loss, _LOSSES)
     if target is None and table.embedded:
         target = _IRIS_TARGETS[loss]
     column, positive = _split_target(table, target)

@@ -130,7 +130,7 @@ class Settings:
         if wrong_steps:
             raise ValueError(f"step_sizes must be positive finite numbers, got {wrong_steps[0]}")
         if not 0 < self.noise < 0.5:
-            raise ValueError(f"noise must lie between 0 and 0.5, got {self.noise}")
+            raise ValueError(f"noise must be above 0 and below 0.5, got {self.noise}")
         for rule in self.rules:
             matrices = [[[1.0]]] if rule.partition(":")[0] in ("fa", "adafa", "dfa") else []
             feedback_rules(rule, [[[1.0]], [[1.0]]], matrices)

@@ -11,7 +11,7 @@ from fa_theory.backend import machine_epsilon
 from fa_theory.bounds import Assumption, Bound
 from fa_theory.dynamics import Trajectory, dissipation
 from fa_theory.verification.dominance import dominance_along
-from fa_theory.verification.verdict import Verdict, first_failure, no_weight_decay, not_applicable, yes_or_no
+from fa_theory.verification.verdict import Verdict, at_all, first_failure, no_weight_decay, not_applicable, yes_or_no
 
 
 def without_decay(bound: Bound, rates: tuple[float, ...]) -> Bound:
@@ -72,13 +72,14 @@ def assess_bound(bound: Bound, trajectory: Trajectory) -> Verdict:
         return Verdict(bound.id, "refuted", "float-checked", float(relative[worst]), detail)
     unsure = later & (slack < tolerance)
     if np.any(unsure):
-        first = trajectory.t[unsure][0]
+        count, first = int(np.sum(unsure)), trajectory.t[unsure][0]
         detail = (
-            f"at {int(np.sum(unsure))} times, first t = {first:.4g}, the error estimate (up to "
+            f"at {count} time{'s' * (count > 1)}, first t = {first:.4g}, the error estimate (up to "
             f"{np.max(tolerance[unsure]):.2e}) exceeds the slack"
         )
         return Verdict(bound.id, "undecided", "float-checked", margin, detail)
-    detail = f"below the bound at all {int(np.sum(later))} times after the start{_tightness(bound, trajectory, values)}"
+    times = at_all(int(np.sum(later)), "time")
+    detail = f"below the bound {times} after the start{_tightness(bound, trajectory, values)}"
     if trajectory.outcome != "completed":
         detail += f"; the run ended early: {trajectory.outcome}"
     return Verdict(bound.id, "holds", "float-checked", margin, detail)

@@ -26,7 +26,7 @@ from fa_theory.rigour import (
 )
 from fa_theory.rigour.balls import ACCURACY, Ball, Rational, float_of_sign, rational
 from fa_theory.verification.bounded import ASSESS, assess_bound
-from fa_theory.verification.verdict import Verdict, first_failure, not_applicable, yes_or_no
+from fa_theory.verification.verdict import Verdict, at_all, first_failure, not_applicable, yes_or_no
 
 _AT_STATES = "it is evaluated at the recorded floating-point states"
 NOT_ENCLOSED = WHY_NOT | {
@@ -193,14 +193,16 @@ def assess_enclosed(bound: EnclosedBound, float_bound: Bound, trajectory: Trajec
         falls = [b - a for a, b in pairwise(observed)] if bound.id == "descent" else []
     # a start of no loss has nothing to decay: there the two are equal
     margin = min(float((gap / value).mid()) if not value.is_zero() else 0.0 for gap, value in slack)
-    detail = f"{len(later)} {'steps' if bound.method == 'gd' else 'times'}, loss and bound in balls"
-    if falls:
-        detail += f"; never rises between them; {_dominance(bound)}"
+    places = at_all(len(later), "step" if bound.method == "gd" else "time") + " after the start, in balls"
+    rising, told = ("", "") if not falls else (", or rises", f"; {_dominance(bound)}")
     if any(gap < 0 for gap, _ in slack) or any(rise > 0 for rise in falls):
-        return Verdict(bound.id, "refuted", "enclosed", margin, f"the loss exceeds the bound, or rises: {detail}")
+        detail = f"the loss exceeds the bound{rising}: compared {places}{told}"
+        return Verdict(bound.id, "refuted", "enclosed", margin, detail)
     if all(gap >= 0 for gap, _ in slack) and all(rise <= 0 for rise in falls):
-        return Verdict(bound.id, "holds", "enclosed", margin, detail)
-    return Verdict(bound.id, "undecided", "enclosed", margin, f"loss and bound are too close to tell: {detail}")
+        never = "; never rises between them" if falls else ""
+        return Verdict(bound.id, "holds", "enclosed", margin, f"below the bound {places}{never}{told}")
+    detail = f"loss and bound are too close to tell: compared {places}{told}"
+    return Verdict(bound.id, "undecided", "enclosed", margin, detail)
 
 
 def _dominance(bound: EnclosedBound) -> str:

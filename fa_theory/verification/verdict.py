@@ -74,6 +74,11 @@ def first_failure(*assumptions: Assumption) -> Assumption | None:
     return failed[0] if failed else None
 
 
+def at_all(count: int, noun: str) -> str:
+    """Return "at all 5 times", and for one "at the one time"."""
+    return f"at the one {noun}" if count == 1 else f"at all {count} {noun}s"
+
+
 def judge_deviation(statement: str, deviation: float, tolerance: float, detail: str) -> Verdict:
     """Judge something that should vanish: within its tolerance it holds, beyond ten times that it is refuted.
 

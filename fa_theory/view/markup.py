@@ -108,7 +108,10 @@ fa_theory {_text(__version__)}.</p>
 {made_by}
 <p>The margin of a law or identity is 1 &minus; deviation / tolerance; that of a bound is the smallest
 (bound &minus; loss) / bound after the start; where a statement does not apply, that of the assumption that fails.
-Evidence: <em>float-checked</em> is floating point with an error estimate, <em>exact</em> is rational arithmetic.</p>
+Evidence: <em>float-checked</em> is floating point with an error estimate, <em>exact</em> is rational arithmetic,
+<em>enclosed</em> is certain: bound and loss are computed as balls, which hold the exact values whatever is rounded.
+Proof, which is about every instance and size and not about a run: <em>proved</em> is a symbolic proof of which the
+program checked every step; <em>proved up to 1 step</em>, all but that one, which is argued by hand.</p>
 </header>
 <main>
 {overview}{sections}</main>

@@ -177,11 +177,12 @@ def test_an_interruption_keeps_what_was_finished(tmp_path, capsys, monkeypatch, 
         (["alignment", "--classes", "2-99999"], "of at most 1000 numbers"),
         (["alignment", "--classes", "2-"], "--classes must be whole numbers"),
         (["alignment", "--step-sizes", "fast"], "--step-sizes must be numbers as in 0.1,0.05, got 'fast'"),
-        (["alignment", "--step-sizes", "-1"], "step_sizes must be positive finite numbers"),
+        (["alignment", "--step-sizes", "-1"], "--step-sizes must be positive finite numbers"),
         (["alignment", "--rules", "hebb"], "rule must be one of"),
         (["alignment", "--widths", "3,4"], "--widths must be one number for the experiment alignment"),
         (["alignment", "--noise", "0.1"], "--noise is not used by the experiment alignment"),
-        (["overfitting", "--noise", "0.7"], "noise must lie between 0 and 0.5"),
+        (["overfitting", "--noise", "0.7"], "--noise must be above 0 and below 0.5, got 0.7"),
+        (["overfitting", "--noise", "0"], "--noise must be above 0 and below 0.5, got 0.0"),
         (["overfitting", "--samples", "9999"], "samples must be at most"),
         (["alignment", "--out", "no/such/folder"], "--out no/such/folder cannot be made: no/such is not a folder"),
         (["alignment", "--out", "file"], "--out file must be a folder, but it is a file"),
@@ -195,6 +196,29 @@ def test_bad_input_is_refused_in_one_line(arguments, words, capsys, tmp_path, mo
     assert (status, printed) == (2, "")
     assert words in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "held"),
+    [
+        ('{"experiment": "conservation"}', "conservation"),
+        ("{}", "something else"),
+        ("[1]", "something else"),
+        ("{", "something else"),
+    ],
+)
+def test_a_folder_of_another_experiment_is_left_alone(content, held, tmp_path, capsys):
+    file = tmp_path / "xc" / "experiment.json"
+    file.parent.mkdir()
+    file.write_text(content)
+    status, printed, err = run(capsys, "experiment", "alignment", "--quick", "--out", str(file.parent))
+    assert (status, printed) == (2, "")
+    assert err == (
+        f"fa-theory: --out {file.parent} holds {held} already ({file}); for alignment type another folder, as in "
+        f"--out {file.parent}-alignment\n"
+    )
+    assert [each.name for each in file.parent.iterdir()] == ["experiment.json"]
+    assert file.read_text() == content
 
 
 def test_a_corrupt_file_is_refused_by_name(tmp_path, capsys, mnist):

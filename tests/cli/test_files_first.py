@@ -1,6 +1,7 @@
 """Files are written before anything is printed: what reads the output may go away, as head does."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -56,23 +57,50 @@ def test_every_command_writes_its_files_first(arguments, names, tmp_path, monkey
     assert sorted(path.name for path in tmp_path.iterdir()) == names
 
 
-@pytest.mark.parametrize(
-    ("stopped", "status", "said"),
-    [
-        (KeyboardInterrupt(), 130, "interrupted: 1 of 1 runs were finished and are kept"),
-        (OSError("report folder is full"), 2, "fa-theory: report folder is full"),
-    ],
-)
-def test_a_page_that_is_not_finished_takes_nothing_else_away(stopped, status, said, tmp_path, monkeypatch, capsys):
+def test_a_page_that_cannot_be_written_takes_nothing_else_away(tmp_path, monkeypatch, capsys):
     from fa_theory.view import page
 
-    def stop(*_given, **_options):
-        raise stopped
+    def full(*_given, **_options):
+        raise OSError("report folder is full")
 
-    monkeypatch.setattr(page, "write_report", stop)
+    monkeypatch.setattr(page, "write_report", full)
     file = tmp_path / "run.json"
-    assert run("verify", *SMALL, "--report", tmp_path / "report", "--json", file) == status
+    assert run("verify", *SMALL, "--report", tmp_path / "report", "--json", file) == 2
     printed = capsys.readouterr()
     assert "neuron-law" in printed.out
-    assert printed.err == said + "\n"
+    assert printed.err == "fa-theory: report folder is full\n"
     assert "results" in json.loads(file.read_text())
+
+
+FULL = "/dev/full"
+needs_full = pytest.mark.skipif(not os.path.exists(FULL), reason="no device that is always full")
+
+
+@needs_full
+def test_a_certificate_that_cannot_be_written_is_named_and_takes_nothing_else_away(tmp_path, monkeypatch, capsys):
+    from fa_theory.view import page
+
+    monkeypatch.setattr(page, "draw_pictures", lambda *_: [])
+    file = tmp_path / "run.json"
+    assert run("verify", *SMALL, "--certificate", FULL, "--report", tmp_path / "report", "--json", file) == 2
+    printed = capsys.readouterr()
+    assert printed.err == "fa-theory: /dev/full: No space left on device\n"
+    assert printed.out.endswith(f"run: completed\nreport: {tmp_path / 'report' / 'index.html'}\n")
+    assert (tmp_path / "report" / "index.html").exists()
+    assert "results" in json.loads(file.read_text())
+
+
+@needs_full
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["theorems", "--json", FULL], "neuron-law"),
+        (["falsify", "matrix-law", "--drop", "linear activation", "--save-state", FULL], "linear activation"),
+        (["prove", "neuron-identity", "--latex", FULL, "--jobs", "1"], "neuron-identity"),
+    ],
+)
+def test_a_table_is_printed_even_where_a_file_cannot_be_written(arguments, shown, capsys):
+    assert run(*arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.err == "fa-theory: /dev/full: No space left on device\n"
+    assert shown in printed.out

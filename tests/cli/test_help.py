@@ -1,5 +1,6 @@
 """Help with examples that run, and completion, as a user of the command line meets them."""
 
+import json
 import re
 import shlex
 
@@ -92,8 +93,14 @@ def completed(words):
         ("sweep out --method f", ["flow"]),
         ("sweep out --biases yes,", ["yes,no"]),
         ("sweep out --what s", ["simulate"]),
-        ("falsify gd-decay --drop ", ["step size at most the certified one"]),
-        ("falsify gd-decay --seed 3 --drop st", ["step size at most the certified one"]),
+        # no shell cuts or quotes these; bash would put blanks into the line as they are
+        ("falsify gd-decay --drop ", ["step-size-at-most-the-certified-one"]),
+        ("falsify gd-decay --seed 3 --drop st", ["step-size-at-most-the-certified-one"]),
+        ("falsify exponential-decay --drop ", ["linearly-independent-samples", "adaFAs-own-C_i"]),
+        # bash cuts words at colons: what is after one is passed over, and what comes later completed
+        ("verify --rule adafa :", []),
+        ("verify --rule adafa : 1 --loss l", ["logistic"]),
+        ("falsify neuron-law --save-state a : b --drop h", ["homogeneous-activation"]),
         ("falsify gd-decay --drop x", []),
         ("falsify --drop ", []),
         # where there is nothing to offer, the shells offer files: bash by "complete -o default"
@@ -103,6 +110,13 @@ def completed(words):
 )
 def test_the_shell_completes_whatever_has_a_fixed_set_of_values(words, offered):
     assert [each for each in completed(f"fa-theory {words}") if each] == offered
+
+
+@pytest.mark.parametrize("drop", ["linear-activation", "linear activation"])
+def test_an_assumption_is_taken_as_it_is_completed(drop, capsys):
+    status, out, _ = run(capsys, "falsify", "matrix-law", "--drop", drop, "--evaluations", "40", "--format", "json")
+    assert status == 1
+    assert json.loads(out)["search"]["dropped"] == "linear activation"
 
 
 def test_bash_is_told_to_offer_files_where_nothing_else_is():

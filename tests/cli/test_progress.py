@@ -2,11 +2,12 @@
 
 import sys
 import threading
+from contextlib import contextmanager
 
 import pytest
 from rich.progress import BarColumn, Progress
 
-from fa_theory.cli import commands, main, progress
+from fa_theory.cli import commands, discover, main, progress
 
 TIMEOUT = 60
 
@@ -67,6 +68,30 @@ def test_a_line_says_what_is_done_how_much_of_it_and_for_how_long(total, complet
     bar.add_task("1/2 [my] run", total=total, completed=completed)
     now[0] += 12.3
     assert progress._line(bar) == line
+
+
+def test_a_bar_off_a_terminal_prints_nothing_at_all(capsys, monkeypatch):
+    # as rich 13.7 does where no terminal is, even if the bar is disabled
+    monkeypatch.setattr(Progress, "stop", lambda self: self.console.print())
+    with progress.progress_bar(BarColumn()) as bar:
+        bar.update(bar.add_task("work", total=2), completed=1)
+        assert progress._line(bar) == "work: 1 of 2 done, 0 s so far"
+    assert capsys.readouterr() == ("", "")
+
+
+def test_discovery_says_what_it_does_and_for_how_long(monkeypatch):
+    bars = []
+
+    @contextmanager
+    def kept(*columns):
+        bars.append(Progress(*columns, disable=True))
+        yield bars[-1]
+
+    monkeypatch.setattr(discover, "progress_bar", kept)
+    with discover._progress() as told:
+        assert progress._line(bars[0]) == "discover, 0 s so far"
+        told("laws of degree 2 [of 3]")
+    assert progress._line(bars[0]) == "laws of degree 2 [of 3], 0 s so far"
 
 
 class Paced:

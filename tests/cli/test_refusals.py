@@ -2,6 +2,7 @@
 
 import re
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 import typer
@@ -115,8 +116,14 @@ def test_what_is_missing_is_named_with_an_example(name, capsys):
         ("verify --time soon", ", got 'soon'"),
         ("verify --jobs 0", "--jobs must be "),
         ("verify --jobs 0", ", got '0'"),
-        ("verify --width", "'--width' requires an argument"),
-        ("theorems here", "(here); for example: fa-theory theorems --json theorems.json"),
+        ("verify --width", "--width needs a value (Neurons in each hidden layer (default 10)); for example: "),
+        ("verify --format", "--format needs a value: one of rich, markdown, csv, json"),
+        ("verify --standardize=yes", "--standardize takes no value: type --standardize alone, or leave it out"),
+        ("theorems here", "theorems takes nothing but options, got also 'here'; for example: fa-theory theor"),
+        ("falsify neuron-law a b", "falsify takes only ID besides options, got also 'a b'; for example: "),
+        ("verify --loss log", "--loss must be one of squared, "),
+        ("falsify neuron-law --evaluations 0", "--evaluations must "),
+        ("experiment alignment --step-sizes -1", "--step-sizes must be positive"),
         ("theorems --format md", "--format must be one of rich, markdown, csv, json, got 'md'; did you mean 'markdown"),
         ("theorems --format txt", "--format must be one of rich, markdown, csv, json, got 'txt'"),
         ("verify --zzz", "there is no option --zzz; fa-theory verify --help lists the options"),
@@ -132,7 +139,16 @@ def test_what_is_missing_is_named_with_an_example(name, capsys):
     ],
 )
 def test_each_refusal_says_what_is_wrong_and_what_is_allowed(arguments, message, capsys):
-    assert message in refused(capsys, *arguments.split())
+    told = refused(capsys, *arguments.split())
+    assert message in told
+    if message.startswith("--"):
+        assert told.startswith(message)
+
+
+def test_only_what_is_an_option_of_the_command_is_told_as_one(capsys, monkeypatch):
+    for said, told in (("samples must be 1", "samples must be 1"), ("step_size must be 1", "--step-size must be 1")):
+        monkeypatch.setattr("fa_theory.cli.commands.make_instance", Mock(side_effect=ValueError(said)))
+        assert refused(capsys, "simulate") == told
 
 
 def test_a_reason_of_the_system_is_told_without_its_number(capsys, monkeypatch):

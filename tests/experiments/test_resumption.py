@@ -157,8 +157,8 @@ def test_cells_are_pure_functions_and_plain_values(name):
         ({"batch_size": 0}, "batch_size must be at least 1"),
         ({"per_class": 1}, "per_class must be at least 2"),
         ({"samples": 3}, "samples must be at least 4"),
-        ({"noise": 0.5}, "noise must lie between 0 and 0.5, got 0.5"),
-        ({"noise": float("nan")}, "noise must lie between 0 and 0.5, got nan"),
+        ({"noise": 0.5}, "noise must be above 0 and below 0.5, got 0.5"),
+        ({"noise": float("nan")}, "noise must be above 0 and below 0.5, got nan"),
     ],
 )
 def test_settings_out_of_range_are_refused(changes, words):

@@ -1,5 +1,7 @@
 """Arguments out of range, and the rarer remarks and outcomes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ import fa_theory as ft
 from fa_theory.bounds import BOUNDS
 from fa_theory.cli import main
 from fa_theory.model import AdaptiveFeedback, initialise, save_state
+from fa_theory.verification import assess_bound
 
 
 def small(rule="fa", widths=(2, 3, 1), activation="linear"):
@@ -64,6 +67,24 @@ def test_exact_steps_that_outgrow_floats_are_counted_as_far_as_they_went():
     verdict = report.verdict("bregman-drift")
     assert (verdict.verdict, verdict.evidence) == ("holds", "exact")
     assert "1 equations over 1 SGD steps" in verdict.detail
+
+
+@pytest.mark.parametrize(
+    ("points", "holds", "undecided"),
+    [
+        (2, "below the bound at the one time after the start", "at 1 time, first t = 1, the error estimate"),
+        (3, "below the bound at all 2 times after the start", "at 2 times, first t = 0.5, the error estimate"),
+    ],
+)
+def test_one_time_is_not_told_as_several(points, holds, undecided):
+    network = ft.initialise("aligned", (2, 3, 1))
+    problem = ft.Problem([[1.0, 0.0], [0.0, 2.0]], [1.0, -1.0])
+    bound = ft.bounds.exponential_decay(network, problem)
+    run = ft.simulate(network, problem, time=1.0, points=points)
+    assert assess_bound(bound, run).detail.startswith(holds)
+    unsure = assess_bound(bound, replace(run, error=np.ones(points)))
+    assert unsure.verdict == "undecided"
+    assert unsure.detail.startswith(undecided)
 
 
 def test_a_quantity_that_overflows_is_undecided():

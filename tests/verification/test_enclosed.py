@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from flint import arb
 
 import fa_theory as ft
 from fa_theory.bounds import BOUNDS
@@ -45,6 +46,7 @@ def test_gradient_descent_is_enclosed():
     network, problem = aligned(2, 2, 3), regression(2, 4, 2)
     report = ft.verify(network, problem, method="gd", steps=10, step_size=1e-4, points=4, rigorous=True)
     assert rows(report)["gd-decay"] == ("holds", "enclosed")
+    assert report.verdict("gd-decay").detail == "below the bound at all 3 steps after the start, in balls"
     assert rows(report)["descent"] == ("not_applicable", None)
 
 
@@ -67,6 +69,38 @@ def test_a_bound_that_is_false_is_refuted_with_certainty(monkeypatch):
     report = ft.verify(aligned(1, 2, 3), regression(1, 4, 2), **FLOW)
     assert rows(report)["exponential-decay"] == ("refuted", "enclosed")
     assert report.refuted
+
+
+@pytest.fixture(scope="module", params=[(2, "at the one time"), (3, "at all 2 times")])
+def enclosed_run(request):
+    points, places = request.param
+    trajectory = ft.simulate(aligned(1, 2, 3), regression(1, 4, 2), time=0.5, points=points)
+    return trajectory, enclosed.enclose_run(trajectory), f"{places} after the start, in balls"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "change", "said"),
+    [
+        ("holds", lambda loss: loss, "below the bound {}"),
+        ("refuted", lambda loss: 9 * loss, "the loss exceeds the bound: compared {}"),
+        ("undecided", lambda loss: loss + arb(0, 9), "loss and bound are too close to tell: compared {}"),
+    ],
+)
+def test_what_was_compared_is_said_whatever_came_of_it(verdict, change, said, enclosed_run):
+    trajectory, run, places = enclosed_run
+    losses = {name: tuple(map(change, values)) for name, values in run.losses.items()}
+    changed = enclosed.replace(run, losses=losses)
+    float_bounds = {each.id: each for each in ft.bounds.all_bounds(trajectory.network_at(0), trajectory.problem)}
+    for name in ("exponential-decay", "descent"):
+        row = enclosed.assess_enclosed(run.bound(name), float_bounds[name], trajectory, changed)
+        assert (row.verdict, row.evidence) == (verdict, "enclosed")
+        falls = name == "descent" and verdict == "holds"
+        expected = said.format(places) + "; never rises between them" * falls
+        if name == "descent":
+            expected = expected.replace("the bound: compared", "the bound, or rises: compared")
+            assert row.detail.startswith(f"{expected}; dominance at least ")
+        else:
+            assert row.detail == expected
 
 
 def test_a_start_at_the_best_fit_holds_with_equality():

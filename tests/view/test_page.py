@@ -164,6 +164,14 @@ def test_page_needs_nothing_from_elsewhere(folder):
     assert not re.search(r"<(link|iframe|object|embed)\b", source)
 
 
+def test_every_kind_of_evidence_and_of_proof_is_explained(folder, reports):
+    said = parsed(folder / "index.html").words.partition("Statements")[0]
+    told = {verdict.evidence for report in reports for verdict in report.verdicts} - {None}
+    assert told <= {"float-checked", "exact", "enclosed"}
+    for word in ("float-checked", "exact", "enclosed", "proved", "proved up to 1 step"):
+        assert re.search(rf"\b{word} (is|,|;)", said) or f"{word} ," in said, word
+
+
 def test_tables_scroll_in_boxes_that_the_keyboard_reaches(folder):
     boxes = [attrs for attrs in parsed(folder / "index.html").of("div") if attrs.get("class") == "scroll"]
     assert len(boxes) == 5
@@ -220,6 +228,7 @@ def test_a_legend_of_many_bounds_hides_none_and_leaves_them_room(reports, monkey
     assert 0.3 < curves < legend
 
 
+@pytest.mark.no_cover  # slow when traced; other pages walk the same branches
 def test_same_runs_give_the_same_files(folder, reports, tmp_path):
     write_report(tmp_path, reports, command="fa-theory verify --seed 1")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
@@ -242,6 +251,7 @@ def test_names_are_escaped(tmp_path):
     assert (tmp_path / "script-alert-1-script-co--alignment.svg").exists()
 
 
+@pytest.mark.no_cover  # slow when traced; other pages walk the same branches
 def test_runs_of_the_same_name_keep_their_own_files(tmp_path):
     report = small_run(method="gd")
     write_report(tmp_path, [named(report, each) for each in ("a b", "a-b", "a b 2", "—", "x" * 300)])
