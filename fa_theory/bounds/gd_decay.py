@@ -16,6 +16,7 @@ from fa_theory.model import Network, Problem, Spectrum, spectrum
 
 _GRID = 33
 _ZOOMS = 24
+LEAST_EXCESS = float(np.finfo(float).eps) ** 4  # by an excess of zero the conditions on the step size would divide
 
 
 class _Ingredients(NamedTuple):
@@ -193,7 +194,7 @@ def _ingredients(
     known = _Ingredients(
         alignment_low=c - rounding,
         alignment_high=c + rounding,
-        excess=excess * up + problem.loss.rounding(output, problem.Y),
+        excess=max(excess * up + problem.loss.rounding(output, problem.Y), LEAST_EXCESS),
         smallest=lowest - assume.eigenvalue_rounding(data, lowest),
         largest=data.largest + assume.eigenvalue_rounding(data, data.largest),
         first=float(np.linalg.norm(first)) * up,

@@ -10,7 +10,14 @@ import numpy as np
 from fa_theory.bounds import assumptions as assume
 from fa_theory.bounds.bound import Bound, Host, bound_on_excess
 from fa_theory.bounds.float_range import within_floats
-from fa_theory.bounds.gd_decay import best_on_square, certified_step, check_step_size, in_steps, rank_decided
+from fa_theory.bounds.gd_decay import (
+    LEAST_EXCESS,
+    best_on_square,
+    certified_step,
+    check_step_size,
+    in_steps,
+    rank_decided,
+)
 from fa_theory.bounds.linear_growth import LinearGrowth
 from fa_theory.dynamics import has_reduced_flow
 from fa_theory.model import Network, Problem, Spectrum, spectrum
@@ -146,7 +153,7 @@ def gd_decay_growth(network: Network, problem: Problem, step_size: float | None 
         judged.append(
             assume.judged("aligned start: b.v - 1/2 |w|^2 > 0", growth.a, growth.rounding, f"a = {growth.a:.6g}")
         )
-    if growth is not None and all(each.holds for each in judged) and excess > 0:
+    if growth is not None and all(each.holds for each in judged):
         known = _ingredients(network, growth, data, excess)
         theta, mu = best_on_square(known.step_size)
         certified = float(known.step_size(theta, mu)) * (1 - 64 * eps)
@@ -160,7 +167,7 @@ def gd_decay_growth(network: Network, problem: Problem, step_size: float | None 
         mu = min(mu, known.needed_mu(theta, min(eta, certified)))
         rates = np.asarray([max(growth.least_rate(theta * known.low, size), 0.0) for size in sizes])
         factors = np.maximum((1 - min(eta, certified) * rates) ** 2, (1 - mu) ** 2)
-        fall = _falling(excess, losses, factors)
+        fall = _falling(excess, losses, factors) if excess > 0 else fall
         constants |= {"a": growth.a, "kappa": known.kept, "theta": theta, "mu": mu}
         constants |= {"factor_at_start": float(factors[0]), "factor_at_end": float(factors[-1])}
 
@@ -196,7 +203,7 @@ def _ingredients(network: Network, growth: LinearGrowth, data: Spectrum, excess:
         high=growth.a + growth.rounding,
         kept=max(float(inner[0]) - slack, 0.0),
         most_kept=float(np.linalg.eigvalsh(J @ growth.kept @ J.T)[-1]) * up + slack * data.largest,
-        excess=excess * up,
+        excess=max(excess * up, LEAST_EXCESS),
         smallest=smallest,
         largest=data.largest + assume.eigenvalue_rounding(data, data.largest),
         feedback=growth.feedback * up,

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from fa_theory.bounds import BOUNDS, Bound
+from fa_theory.choices import not_among
 from fa_theory.model import Network, Problem
+from fa_theory.testing.arguments import require_number
 from fa_theory.testing.conserved import UndecidedError
 from fa_theory.testing.instance_code import instance_code
 from fa_theory.testing.runs import Losses, flow_losses, step_losses
@@ -19,7 +21,6 @@ from fa_theory.testing.user_rule import (
     finite_updates,
     name_of,
     require_host,
-    require_number,
 )
 
 Host = np.ndarray[Any, Any]
@@ -94,10 +95,9 @@ def assert_bound(
     """
     __tracebackhide__ = True  # pytest shows the message, not the assertion's own lines
     require_host(network, problem)
-    require_number("points", points, least=2, whole=True)
-    points = int(points)
+    points = int(require_number("points", points, least=2, whole=True))
     if step_size is not None:
-        require_number("step_size", step_size, above=True)
+        step_size = require_number("step_size", step_size, above=True)
     user = UserRule(rule, xp)
     known = _known_bound(bound, network, problem, step_size)
     run = _checked_run(known, time, steps, step_size)
@@ -124,34 +124,36 @@ def assert_bound(
         excess, tolerance = compared(losses)
         return bool(np.all(abs(excess[1:]) > tolerance[1:]))  # at the start both may be the same number
 
-    try:
-        finite_updates(user, network, problem)
-    except FloatingPointError as error:
-        raise AssertionError(told(str(error))) from None
-    if "time" in run:
-        losses = flow_losses(user, network, problem, times, decided)
-    else:
-        losses = step_losses(user, network, problem, counts, run["step_size"])
-    excess, tolerance = compared(losses)
-    # a loss that is zero from the start is known up to rounding only, which is more than a tenth of it
-    hopeless = _HOPELESS * np.maximum(losses.loss[0], losses.loss) + (1 + losses.steps) * losses.error[0]
-    lost = (np.isinf(losses.error) | (losses.error > hopeless)) & (losses.error > values)
-    wrong = ~(excess <= tolerance) & ~lost
-    if wrong.any():
-        k = int(np.flatnonzero(wrong)[0])
-        raise AssertionError(told(_in_words(times[k], losses, k, values[k], floor, tolerance[k])))
-    if lost.any():
-        k = int(np.flatnonzero(lost)[0])
-        raise UndecidedError(
-            f"undecided: at t = {times[k]:.6g} the loss of {user.name} is {losses.loss[k]:.6g}, give or take "
-            f"{losses.error[k]:.3g}, after {losses.steps} steps; the bound is {values[k]:.6g}. Try a shorter run"
-        )
+    with user.remembers_nothing():
+        try:
+            finite_updates(user, network, problem)
+        except FloatingPointError as error:
+            raise AssertionError(told(str(error))) from None
+        if "time" in run:
+            losses = flow_losses(user, network, problem, times, decided)
+        else:
+            losses = step_losses(user, network, problem, counts, run["step_size"])
+        excess, tolerance = compared(losses)
+        # a loss that is zero from the start is known up to rounding only, which is more than a tenth of it
+        hopeless = _HOPELESS * np.maximum(losses.loss[0], losses.loss) + (1 + losses.steps) * losses.error[0]
+        lost = (np.isinf(losses.error) | (losses.error > hopeless)) & (losses.error > values)
+        wrong = ~(excess <= tolerance) & ~lost
+        if wrong.any():
+            k = int(np.flatnonzero(wrong)[0])
+            raise AssertionError(told(_in_words(times[k], losses, k, values[k], floor, tolerance[k])))
+        if lost.any():
+            k = int(np.flatnonzero(lost)[0])
+            raise UndecidedError(
+                f"undecided: at t = {times[k]:.6g} the loss of {user.name} is {losses.loss[k]:.6g}, give or take "
+                f"{losses.error[k]:.3g}, after {losses.steps} steps; the bound is {values[k]:.6g}."
+                f"{_lost(losses)} Try a shorter run"
+            )
 
 
 def _known_bound(bound: Any, network: Network, problem: Problem, step_size: float | None) -> Any:
     if isinstance(bound, str):
         if bound not in _CALCULATORS:
-            raise ValueError(f"bound must be one of {', '.join(_CALCULATORS)}, a Bound or a function, got {bound!r}")
+            raise not_among("bound", bound, _CALCULATORS, ", a Bound or a function")
         calculate = _CALCULATORS[bound]
         return calculate(network, problem, step_size) if bound.startswith("gd-") else calculate(network, problem)
     if not callable(bound):
@@ -168,16 +170,13 @@ def _checked_run(bound: Any, time: float | None, steps: int | None, step_size: f
     if stepwise and method == "flow":
         raise ValueError(f"{bound.id} is about the flow: give time in place of steps and step_size")
     if not stepwise:
-        until = 1.0 if time is None else time
-        require_number("time", until, above=True)
-        return {"time": float(until)}
+        return {"time": require_number("time", 1.0 if time is None else time, above=True)}
     size: Any = step_size if step_size is not None or method != "gd" else bound.step_size
     if size is None and isinstance(bound, Bound):
         bound([0.0])  # says which assumption fails, so that no step size is certified
-    require_number("step_size", size, above=True)
-    count = 100 if steps is None else steps
-    require_number("steps", count, least=1, whole=True)
-    return {"steps": int(count), "step_size": float(size)}
+    size = require_number("step_size", size, above=True)
+    count = require_number("steps", 100 if steps is None else steps, least=1, whole=True)
+    return {"steps": int(count), "step_size": size}
 
 
 def _values(bound: Any, times: Host) -> Host:
@@ -202,4 +201,9 @@ def _in_words(time: float, losses: Losses, k: int, value: float, floor: float, t
         f"at t = {time:.6g}, {what} {loss:.6g} > {value:.6g}, by {loss - value:.3g}\n"
         f"  predicted: {what} <= {value:.6g}{f' (over the floor {floor:.6g})' if floor else ''}\n"
         f"  tolerance: {tolerance:.3g} = {losses.error[k]:.3g} ({losses.origin}) + the bound's own rounding"
+        f"{'' if np.isfinite(loss) else _lost(losses)}"
     )
+
+
+def _lost(losses: Losses) -> str:
+    return f" The run cannot be followed further: {losses.lost}." if losses.lost else ""

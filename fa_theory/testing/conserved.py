@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from fa_theory.choices import not_among
 from fa_theory.dynamics.trajectory import flatten, unflatten
 from fa_theory.laws import layers_with_potential, matrix_law, neuron_law, unseen_inputs
 from fa_theory.model import Network, Problem, spectrum
+from fa_theory.testing.arguments import require_number
 from fa_theory.testing.instance_code import instance_code
 from fa_theory.testing.rate import Rate, rate_of_change
-from fa_theory.testing.runs import Accuracy, quantity_of, states_along
-from fa_theory.testing.user_rule import Rule, UserRule, check_parameters, name_of, require_host, require_number
+from fa_theory.testing.runs import ACCURACIES, Accuracy, LostError, quantity_of, states_along
+from fa_theory.testing.user_rule import Rule, UserRule, check_parameters, name_of, require_host
 
 Host = np.ndarray[Any, Any]
 
 _COARSE = 1e-2
 _STATES = 4
+_NEAR = 1e-2
 _ROUGHLY = Accuracy(1e-2, 8)
+_LAWS = ("neuron-law", "matrix-law", "projection-law")
 
 
 class UndecidedError(AssertionError):
@@ -82,7 +86,8 @@ def assert_conserved(
         If a rate exceeds its tolerance. The message names neuron, time, rate and tolerance, and ends with NumPy code
         that fails in the same way.
     UndecidedError
-        If the difference quotients leave a rate open by more than a hundredth of its terms.
+        If the difference quotients leave a rate open by more than a hundredth of its terms, or the run
+        meets updates that are not finite before `time`.
     TypeError, ValueError
         If an argument is not of its kind, the rule returns other updates when it is called again, or a quantity of
         your own does not depend on the weights: every rule conserves a constant.
@@ -112,34 +117,65 @@ def assert_conserved(
     """
     __tracebackhide__ = True  # pytest shows the message, not the assertion's own lines
     require_host(network, problem)
-    require_number("time", time)
-    require_number("points", points, least=1, whole=True)
+    time = require_number("time", time)
+    points = int(require_number("points", points, least=1, whole=True))
     user = UserRule(rule, xp)
     values, label = _resolved(quantity, user, problem)
     if not isinstance(quantity, str):
         _require_variable(values, network)
     hidden = _terms_of_projection(problem) if quantity == "projection-law" else None
-    times = np.linspace(0.0, time, max(int(points), 2) if time else 1)
-    # any state will do, so the run may be a rough one
-    visited = (here for here, _ in states_along(user, network, problem, times, _ROUGHLY))
-    for at, here in zip(times, visited, strict=False):
+    times = np.linspace(0.0, time, max(points, 2) if time else 1)
+    with user.remembers_nothing():
+        for at, here in _visited(user, network, problem, times):
+            try:
+                rate = rate_of_change(user, here, problem, quantity_of(values), hidden)
+            except FloatingPointError as error:
+                raise AssertionError(_told(user, quantity, here, problem, f"at t = {at:.6g}, {error}")) from None
+            coarse = (rate.difference > _COARSE * rate.size) & (rate.size > 0)
+            wrong = (abs(rate.rate) > rate.tolerance) & ~coarse
+            if wrong.any():
+                worst = int(np.argmax(np.where(wrong, abs(rate.rate) / np.maximum(rate.size, 1e-300), -1.0)))
+                now = quantity_of(values)(here)[worst]
+                found = f"at t = {at:.6g}, {label(here, worst)} {_in_words(rate, worst, now)}"
+                raise AssertionError(_told(user, quantity, here, problem, found))
+            if coarse.any():
+                k = int(np.argmax(coarse))
+                raise UndecidedError(
+                    f"undecided: at t = {at:.6g}, the rate of {label(here, k)} is known only to "
+                    f"{rate.difference[k]:.3g}, with terms of size {rate.size[k]:.3g}; is the quantity smooth here?"
+                )
+
+
+def _visited(rule: UserRule, network: Network, problem: Problem, times: Host) -> Iterator[tuple[float, Network]]:
+    """Yield times and states of the flow there, or near it; raise UndecidedError where updates are not finite.
+
+    Any state will do, so the run may be a rough one; a finer one is made where that is lost. Of a flow that runs away
+    or cannot be resolved, the states up to half the time at which it is lost are taken.
+    """
+    seen, lost = 0, None
+    for accuracy in (_ROUGHLY, *ACCURACIES[:2]):
         try:
-            rate = rate_of_change(user, here, problem, quantity_of(values), hidden)
-        except FloatingPointError as error:
-            raise AssertionError(_told(user, quantity, here, problem, f"at t = {at:.6g}, {error}")) from None
-        coarse = (rate.difference > _COARSE * rate.size) & (rate.size > 0)
-        wrong = (abs(rate.rate) > rate.tolerance) & ~coarse
-        if wrong.any():
-            worst = int(np.argmax(np.where(wrong, abs(rate.rate) / np.maximum(rate.size, 1e-300), -1.0)))
-            now = quantity_of(values)(here)[worst]
-            found = f"at t = {at:.6g}, {label(here, worst)} {_in_words(rate, worst, now)}"
-            raise AssertionError(_told(user, quantity, here, problem, found))
-        if coarse.any():
-            k = int(np.argmax(coarse))
-            raise UndecidedError(
-                f"undecided: at t = {at:.6g}, the rate of {label(here, k)} is known only to {rate.difference[k]:.3g}, "
-                f"with terms of size {rate.size[k]:.3g}; is the quantity smooth here?"
-            )
+            for k, (here, _) in enumerate(states_along(rule, network, problem, times, accuracy)):
+                if k >= seen:
+                    seen = k + 1
+                    yield times[k], here
+        except LostError as error:
+            lost = error
+        else:
+            return
+    if lost is not None and not lost.undefined:
+        earlier = np.linspace(0.0, lost.time / 2, len(times))
+        try:
+            for at, (here, _) in zip(earlier, states_along(rule, network, problem, earlier, accuracy), strict=True):
+                yield at, here
+        except LostError as error:
+            lost = error
+        else:
+            return
+    raise UndecidedError(
+        f"undecided: {rule.name} passes at {seen} of {len(times)} times, but its run cannot be followed to the others: "
+        f"{lost}. Try a shorter time"
+    )
 
 
 def _in_words(rate: Rate, k: int, now: float) -> str:
@@ -175,8 +211,7 @@ def _resolved(quantity: str | Callable[..., Any], rule: UserRule, problem: Probl
         case "projection-law":
             return lambda network: [unseen_inputs(network, problem.X)], _first_weights
         case str():
-            known = "neuron-law, matrix-law, projection-law"
-            raise ValueError(f"quantity must be one of {known}, or a function of the weights, got {quantity!r}")
+            raise not_among("quantity", quantity, _LAWS, ", or a function of the weights")
     if not callable(quantity):
         raise TypeError(f"quantity must be a statement's id or a function, got {type(quantity).__name__}")
     check_parameters(quantity, "quantity", ("weights",), ("feedback", "biases"))
@@ -200,21 +235,37 @@ def _require_variable(values: Values, network: Network) -> None:
     state = np.asarray(flatten(network.parameters))
     scale = float(np.max(abs(state), initial=0.0)) or 1.0
     first = values(network)
-    varies = False
+    varies, compared = False, 0
     for _ in range(_STATES):
-        drawn = unflatten(scale * rng.uniform(-1, 1, state.shape), network.parameters)
-        with np.errstate(all="ignore"):
-            other = values(network.with_parameters(drawn))
+        # one that is not defined everywhere, such as a logarithm, may be so near the start
+        far, near = (
+            scale * rng.uniform(-1, 1, state.shape),
+            state + _NEAR * abs(state) * rng.uniform(-1, 1, state.shape),
+        )
+        other = _where_defined(values, network, far) or _where_defined(values, network, near)
+        if other is None:
+            continue
+        compared += 1
         shapes, others = [part.shape for part in first], [part.shape for part in other]
         if shapes != others:
             raise ValueError(f"quantity must return the same shapes at every state, got {shapes} and {others}")
         varies = varies or any(not np.array_equal(*pair) for pair in zip(first, other, strict=True))
-    if not varies:
+    if compared and not varies:
         shown = np.array2string(np.concatenate([part.ravel() for part in first]), precision=6, threshold=5)
         raise ValueError(
-            f"quantity must depend on the weights, got {shown} at {_STATES + 1} states alike: every rule conserves a "
+            f"quantity must depend on the weights, got {shown} at {compared + 1} states alike: every rule conserves a "
             "constant"
         )
+
+
+def _where_defined(values: Values, network: Network, state: Host) -> list[Host] | None:
+    """Return a quantity's value at a state, or None where it raises an error or is not finite."""
+    try:
+        with np.errstate(all="ignore"):
+            found = values(network.with_parameters(unflatten(state, network.parameters)))
+    except Exception:  # noqa: BLE001 - a function of others may raise whatever it likes where it is not defined
+        return None
+    return found if all(np.isfinite(part.astype(float)).all() for part in found) else None
 
 
 def _terms_of_projection(problem: Problem) -> Callable[[Network], Host]:

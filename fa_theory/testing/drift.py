@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from fa_theory.backend import is_exact, number_like
+from fa_theory.backend import is_exact, nearest_float, number_like
 from fa_theory.dynamics import take_step
 from fa_theory.laws import layers_with_potential, neuron_law, neuron_law_size, require_degree
 from fa_theory.model import Network, Parameters, Problem
-from fa_theory.testing.instance_code import instance_code
-from fa_theory.testing.user_rule import Rule, UserRule, errors_of, finite_updates, require_host, require_number
+from fa_theory.testing.arguments import require_number
+from fa_theory.testing.instance_code import instance_code, number_code
+from fa_theory.testing.user_rule import Rule, UserRule, errors_of, finite_updates, require_host
 
 Host = np.ndarray[Any, Any]
 
@@ -71,39 +72,44 @@ def assert_drift_identity(
     user = UserRule(rule, xp)
     exact = is_exact(problem.X)
     library = "" if user.xp is np else f", xp={user.xp.__name__}"
-    call = f"assert_drift_identity({user.name}, network, problem, step_size={step_size!r}{library})"
-    try:
-        updates = finite_updates(user, network, problem)
-    except FloatingPointError as error:
-        raise AssertionError(_told(user, network, problem, str(error), call)) from None
-    eta = number_like(step_size, problem.X)
-    after = network.with_parameters(take_step(network.parameters, updates, -eta))
-    magnitudes = updates if exact else _magnitudes(user, network, problem, updates)
-    numbers = sum(W.size for W in network.weights) + problem.n_samples
-    sizes = zip(neuron_law_size(network), neuron_law_size(after), strict=True)
-    laws = zip(neuron_law(network), neuron_law(after), strict=True)
-    for layer, (before_law, after_law), (before, now) in zip(layers_with_potential(network), laws, sizes, strict=True):
-        observed = after_law - before_law
-        squared = _squares(updates, layer)
-        feedback, old, new = network.feedback[layer], network.weights[layer + 1], after.weights[layer + 1]
-        M = feedback.matrix(old)
-        bregman = feedback.potential(new) - feedback.potential(old) - np.sum(M * (new - old).T, axis=1)
-        predicted = eta * eta * squared / 2 - degree * bregman
-        # the first-order terms cancel, and leave the rounding of the updates that they are made of
-        first = _first_order(network, layer, degree * abs(M), magnitudes)
-        size = before + now + eta * first + eta * eta * squared
-        tolerance = np.asarray(_SAFETY * numbers * user.epsilon * size) if not exact else 0 * size
-        wrong = ~np.asarray(abs(observed - predicted) <= tolerance, dtype=bool)
-        if wrong.any():
-            i = int(np.flatnonzero(wrong)[0])
-            origin = "exact" if exact else f"16 x {numbers} x rounding {user.epsilon:.2g} x terms of size {size[i]:.3g}"
-            found = (
-                f"one step of {step_size} changes C of neuron {i + 1} in hidden layer {layer + 1} (row {i} of "
-                f"W{layer + 1}) by {_number(observed[i])}\n"
-                f"  predicted: {_number(predicted[i])}, off by {_number(observed[i] - predicted[i])}\n"
-                f"  tolerance: {float(tolerance[i]):.3g} = {origin}"
-            )
-            raise AssertionError(_told(user, network, problem, found, call))
+    call = f"assert_drift_identity({user.name}, network, problem, step_size={number_code(step_size)}{library})"
+    with user.remembers_nothing():
+        try:
+            updates = finite_updates(user, network, problem)
+        except FloatingPointError as error:
+            raise AssertionError(_told(user, network, problem, str(error), call)) from None
+        eta = number_like(step_size, problem.X)
+        after = network.with_parameters(take_step(network.parameters, updates, -eta))
+        magnitudes = updates if exact else _magnitudes(user, network, problem, updates)
+        numbers = sum(W.size for W in network.weights) + problem.n_samples
+        sizes = zip(neuron_law_size(network), neuron_law_size(after), strict=True)
+        laws = zip(neuron_law(network), neuron_law(after), strict=True)
+        for layer, (before_law, after_law), (before, now) in zip(
+            layers_with_potential(network), laws, sizes, strict=True
+        ):
+            observed = after_law - before_law
+            squared = _squares(updates, layer)
+            feedback, old, new = network.feedback[layer], network.weights[layer + 1], after.weights[layer + 1]
+            M = feedback.matrix(old)
+            bregman = feedback.potential(new) - feedback.potential(old) - np.sum(M * (new - old).T, axis=1)
+            predicted = eta * eta * squared / 2 - degree * bregman
+            # the first-order terms cancel, and leave the rounding of the updates that they are made of
+            first = _first_order(network, layer, degree * abs(M), magnitudes)
+            size = before + now + eta * first + eta * eta * squared
+            tolerance = np.asarray(_SAFETY * numbers * user.epsilon * size) if not exact else 0 * size
+            wrong = ~np.asarray(abs(observed - predicted) <= tolerance, dtype=bool)
+            if wrong.any():
+                i = int(np.flatnonzero(wrong)[0])
+                origin = (
+                    "exact" if exact else f"16 x {numbers} x rounding {user.epsilon:.2g} x terms of size {size[i]:.3g}"
+                )
+                found = (
+                    f"one step of {step_size} changes C of neuron {i + 1} in hidden layer {layer + 1} (row {i} of "
+                    f"W{layer + 1}) by {_number(observed[i])}\n"
+                    f"  predicted: {_number(predicted[i])}, off by {_number(observed[i] - predicted[i])}\n"
+                    f"  tolerance: {nearest_float(tolerance[i]):.3g} = {origin}"
+                )
+                raise AssertionError(_told(user, network, problem, found, call))
 
 
 def _told(rule: UserRule, network: Network, problem: Problem, found: str, call: str) -> str:

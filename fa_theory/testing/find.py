@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import comb
-from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
 
 from fa_theory.model import Network
+from fa_theory.testing.arguments import checked_widths, require_number
 from fa_theory.testing.polynomials import Sampled, conserved_polynomials
-from fa_theory.testing.user_rule import Rule, UserRule, require_number
+from fa_theory.testing.user_rule import Rule, UserRule
 
 Host = np.ndarray[Any, Any]
 
@@ -169,9 +169,9 @@ def find_conserved(
     >>> found.evidence, found.complete
     ('exact', True)
     """
-    sizes = _checked_widths(widths)
-    require_number("degree", degree, least=1, whole=True)
-    require_number("seed", seed, whole=True)
+    sizes = checked_widths(widths)
+    degree = int(require_number("degree", degree, least=1, whole=True))
+    seed = int(require_number("seed", seed, whole=True))
     n_parameters = sum((n + biases) * m for n, m in pairwise(sizes))
     count = comb(n_parameters + degree, degree) - 1
     if count > _MOST_MONOMIALS:
@@ -183,23 +183,15 @@ def find_conserved(
     matrices = _checked_feedback(feedback, sizes, rng)
     user = UserRule(rule, xp)
     sampled = Sampled(user, sizes, matrices, biases=biases, seed=seed)
-    sampled.updates(sampled.state())  # refuses a rule that returns what no rule may
-    if user.xp is np:
-        exact = _exact(user, sampled, degree, seed)
-        if exact is not None:
-            return exact
-    found = conserved_polynomials(sampled, degree)
+    with user.remembers_nothing():
+        sampled.updates(sampled.state())  # refuses a rule that returns what no rule may
+        exact = _exact(user, sampled, degree, seed) if user.xp is np else None
+        found = conserved_polynomials(sampled, degree) if exact is None else None
+    if exact is not None:
+        return exact
+    assert found is not None
     quantities = tuple(ConservedQuantity(text, of) for text, of in found.expressions)
     return Conserved(quantities, degree, found.dimension, "float-checked", None, found.gap)
-
-
-def _checked_widths(widths: Any) -> tuple[int, ...]:
-    sizes = tuple(widths) if isinstance(widths, Sequence | np.ndarray) else ()
-    if not all(isinstance(size, Real) for size in sizes):
-        raise TypeError(f"widths must be (d, n_1, ..., m), at least three whole numbers >= 1, got {sizes}")
-    if len(sizes) < 3 or not all(size >= 1 and int(size) == size for size in sizes):
-        raise ValueError(f"widths must be (d, n_1, ..., m), at least three whole numbers >= 1, got {widths}")
-    return tuple(int(size) for size in sizes)
 
 
 def _checked_feedback(feedback: Sequence[Any] | None, sizes: tuple[int, ...], rng: np.random.Generator) -> list[Host]:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from fa_theory.backend import is_exact
 from fa_theory.model import AdaptiveFeedback, DirectFeedback, FeedbackAlignment, Network, Problem
 from fa_theory.testing.user_rule import UserRule, errors_of
 
@@ -37,10 +36,6 @@ def instance_code(rule: UserRule, network: Network, problem: Problem, call: str)
     named = {"feedback": _listed(network.matrices()), "biases": _listed(network.biases) if biased else None}
     stored = "feedback" in rule.asked or _needs_matrices(network)
     lines = [
-        "import numpy as np",
-        "import fa_theory as ft",
-        f"from fa_theory.testing import {call.partition('(')[0]}",
-        *(["from fractions import Fraction"] if is_exact(problem.X) else []),
         f"weights = {_listed(network.weights)}",
         *([f"feedback = {named['feedback']}"] if stored else []),
         *([f"biases = {named['biases']}"] if biased else []),
@@ -52,7 +47,20 @@ def instance_code(rule: UserRule, network: Network, problem: Problem, call: str)
         f'problem = ft.Problem(X, Y, "{problem.loss.name}")',
         call,
     ]
-    return "\n".join(lines)
+    code = "\n".join(lines)
+    imports = [
+        "import numpy as np",
+        "import fa_theory as ft",
+        f"from fa_theory.testing import {call.partition('(')[0]}",
+        *(["from fractions import Fraction"] if "Fraction(" in code else []),
+        *(["from flint import fmpq"] if "fmpq(" in code else []),
+    ]
+    return "\n".join([*imports, code])
+
+
+def number_code(number: Any) -> str:
+    """Return a number as it is typed; python-flint's are printed as quotients, which would be floats."""
+    return f"fmpq({number.p}, {number.q})" if type(number).__name__ == "fmpq" else repr(number)
 
 
 def _keywords(rule: UserRule, *, biased: bool) -> list[str]:
@@ -96,6 +104,10 @@ def _listed(arrays: Any) -> str:
 def _array(array: Any) -> str:
     host = np.asarray(array)
     if host.dtype == object:
-        return f"np.array({host.tolist()!r}, dtype=object)"
+        return f"np.array({_entries(host.tolist())}, dtype=object)"
     dtype = "" if host.dtype == np.float64 else f', dtype="{host.dtype}"'
     return f"np.array({host.tolist()!r}{dtype})"
+
+
+def _entries(nested: Any) -> str:
+    return f"[{', '.join(map(_entries, nested))}]" if isinstance(nested, list) else number_code(nested)

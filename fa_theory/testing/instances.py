@@ -10,16 +10,17 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from fa_theory.backend import is_exact
+from fa_theory.choices import not_among
 from fa_theory.dynamics import forward
-from fa_theory.model import Activation, FeedbackRule, Network, Problem, feedback_rules, leaky_relu, linear
+from fa_theory.model import LOSSES, Activation, FeedbackRule, Network, Problem, feedback_rules, leaky_relu, linear
+from fa_theory.testing.arguments import checked_widths, whole_or_none
 from fa_theory.testing.strategies import activations, arrays, entries, feedback_names
 
 _LARGEST_OUTPUT = 6.0
+_OUTPUTS = {"squared": (1, 3), "cross_entropy": (2, 3), "logistic": (1, 1), "exponential": (1, 1)}
 
 
-@st.composite
 def networks(
-    draw: st.DrawFn,
     *,
     depth: int | None = None,
     widths: Sequence[int] | None = None,
@@ -27,13 +28,11 @@ def networks(
     rule: str | None = None,
     biases: bool | None = None,
     exact: bool = False,
-) -> Network:
+) -> st.SearchStrategy[Network]:
     """Draw a network; what is given is fixed, what is None is drawn.
 
     Parameters
     ----------
-    draw
-        Supplied by Hypothesis.
     depth : int, optional
         Layers of weights, else 2 to 4.
     widths : sequence of int, optional
@@ -47,6 +46,11 @@ def networks(
     exact : bool
         Whether all numbers are `fractions.Fraction` in object arrays.
 
+    Raises
+    ------
+    TypeError, ValueError
+        At once, if `depth` or `widths` are not whole numbers that a network can have.
+
     Examples
     --------
     >>> from hypothesis import find
@@ -55,9 +59,23 @@ def networks(
     >>> network.widths, network.rule_name, network.activation.name
     ((1, 1, 1, 1), 'fa', 'relu')
     """
+    sizes, layers = None if widths is None else checked_widths(widths), whole_or_none("depth", depth, 2)
+    return _networks(layers, sizes, activation, rule, biases, exact)
+
+
+@st.composite
+def _networks(
+    draw: st.DrawFn,
+    depth: int | None,
+    widths: tuple[int, ...] | None,
+    activation: str | Activation | None,
+    rule: str | None,
+    biases: bool | None,
+    exact: bool,
+) -> Network:
     if widths is None:
         layers = draw(st.integers(2, 4)) if depth is None else depth
-        widths = draw(st.lists(st.integers(1, 3), min_size=layers + 1, max_size=layers + 1))
+        widths = tuple(draw(st.lists(st.integers(1, 3), min_size=layers + 1, max_size=layers + 1)))
     phi = draw(activations(exact=exact)) if activation is None else activation
     with_biases = draw(st.booleans()) if biases is None else biases
     elements = entries(exact=exact)
@@ -100,28 +118,29 @@ def feedback(draw: st.DrawFn, weights: Sequence[Any], *, rule: str | None = None
     return feedback_rules(name, weights, matrices)
 
 
-@st.composite
 def problems(
-    draw: st.DrawFn,
     *,
     loss: str | None = None,
     n_inputs: int | None = None,
     n_outputs: int | None = None,
     n_samples: int | None = None,
     exact: bool = False,
-) -> Problem:
+) -> st.SearchStrategy[Problem]:
     """Draw a problem with labels of its loss's kind; what is given is fixed, what is None is drawn.
 
     Parameters
     ----------
-    draw
-        Supplied by Hypothesis.
     loss : str, optional
         Else any that `n_outputs` allows; squared if `exact`.
     n_inputs, n_outputs, n_samples : int, optional
         d, m and N; else 1 to 3, what the loss allows up to 3, and 1 to 4.
     exact : bool
         Whether all numbers are `fractions.Fraction` in object arrays.
+
+    Raises
+    ------
+    TypeError, ValueError
+        At once, if there is no such loss, or a number is not a whole one that its problems can have.
 
     Examples
     --------
@@ -131,6 +150,19 @@ def problems(
     >>> problem.X.tolist(), sorted(problem.Y.ravel().tolist())
     ([[0.0], [0.0]], [-1.0, 1.0])
     """
+    given = {"n_inputs": n_inputs, "n_outputs": n_outputs, "n_samples": n_samples}
+    d, m, N = (whole_or_none(name, number) for name, number in given.items())
+    if loss is not None and loss not in LOSSES:
+        raise not_among("loss", loss, LOSSES)
+    if loss is not None and m is not None and (m < 2 if loss == "cross_entropy" else m > 1 and loss != "squared"):
+        raise ValueError(f"n_outputs must be {'>= 2' if m < 2 else '1'} for the loss {loss}, got {n_outputs}")
+    return _problems(loss, d, m, N, exact)
+
+
+@st.composite
+def _problems(
+    draw: st.DrawFn, loss: str | None, n_inputs: int | None, n_outputs: int | None, n_samples: int | None, exact: bool
+) -> Problem:
     if loss is None:
         losses = [
             "squared",
@@ -138,10 +170,10 @@ def problems(
             *["cross_entropy"] * (n_outputs != 1),
         ]
         loss = "squared" if exact else draw(st.sampled_from(losses))
-    least, most = {"squared": (1, 3), "cross_entropy": (2, 3)}.get(loss, (1, 1))
-    m = n_outputs or draw(st.integers(least, most))
-    N = n_samples or draw(st.integers(1, 4))
-    X = draw(arrays((N, n_inputs or draw(st.integers(1, 3))), entries(exact=exact)))
+    m = draw(st.integers(*_OUTPUTS[loss])) if n_outputs is None else n_outputs
+    N = draw(st.integers(1, 4)) if n_samples is None else n_samples
+    d = draw(st.integers(1, 3)) if n_inputs is None else n_inputs
+    X = draw(arrays((N, d), entries(exact=exact)))
     match loss:
         case "squared":
             Y = draw(arrays((N, m), entries(exact=exact)))
@@ -152,9 +184,7 @@ def problems(
     return Problem(X, Y, loss)
 
 
-@st.composite
 def instances(
-    draw: st.DrawFn,
     *,
     loss: str | None = None,
     n_outputs: int | None = None,
@@ -164,7 +194,7 @@ def instances(
     rule: str | None = None,
     biases: bool | None = None,
     exact: bool = False,
-) -> tuple[Network, Problem]:
+) -> st.SearchStrategy[tuple[Network, Problem]]:
     """Draw a network and a problem that fit each other; the arguments are those of `networks` and `problems`.
 
     Examples
@@ -179,7 +209,21 @@ def instances(
     ...     assert now.rate <= 1e-9 * now.size
     >>> test_backpropagation_never_rises()
     """
-    problem = draw(problems(loss=loss, n_outputs=n_outputs, n_samples=n_samples, exact=exact))
+    drawn = problems(loss=loss, n_outputs=n_outputs, n_samples=n_samples, exact=exact)
+    return _instances(drawn, whole_or_none("depth", depth, 2), activation, rule, biases, exact)
+
+
+@st.composite
+def _instances(
+    draw: st.DrawFn,
+    drawn: st.SearchStrategy[Problem],
+    depth: int | None,
+    activation: str | Activation | None,
+    rule: str | None,
+    biases: bool | None,
+    exact: bool,
+) -> tuple[Network, Problem]:
+    problem = draw(drawn)
     n_hidden = (draw(st.integers(2, 4)) if depth is None else depth) - 1
     hidden = draw(st.lists(st.integers(1, 3), min_size=n_hidden, max_size=n_hidden))
     widths = (problem.X.shape[1], *hidden, problem.Y.shape[1])

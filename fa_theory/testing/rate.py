@@ -93,8 +93,14 @@ def rate_of_change(
     parameters = network.parameters
     state = flatten(parameters)
 
+    here = quantity(network)
+
     def value(at: Host) -> Host:
-        return quantity(network.with_parameters(unflatten(at, parameters)))
+        try:
+            with np.errstate(all="ignore"):
+                return quantity(network.with_parameters(unflatten(at, parameters)))
+        except Exception:  # noqa: BLE001 - a function of others may raise whatever it likes where it is not defined
+            return np.full(here.shape, np.nan)
 
     def both(at: Host) -> Host:
         shown = value(at)
@@ -122,11 +128,17 @@ def rate_of_change(
     size = np.zeros_like(whole)
     for _ in range(_DRAWS):
         # a quantity that happens to be small where it is may still add up large terms
-        whole = np.maximum(whole, np.max(abs(both(state * (1 + rng.uniform(-1, 1, state.shape)))), axis=0))
+        whole = np.fmax(whole, np.max(abs(both(state * (1 + rng.uniform(-1, 1, state.shape)))), axis=0))
         along = moving * rng.uniform(-1, 1, moving.shape)
         step = _first_step(state, along)
-        ahead, behind = both(state + step * along), both(state - step * along)
-        size = np.maximum(size, np.max(abs(ahead - behind), axis=0) / (2 * step))
+        changes = np.full_like(whole, np.nan)
+        for _ in range(_LEVELS):
+            ahead, behind = both(state + step * along), both(state - step * along)
+            changes = np.max(abs(ahead - behind), axis=0) / (2 * step)
+            if np.isfinite(changes).all():
+                break
+            step /= _SHRINK
+        size = np.fmax(size, changes)
     rate, difference = _extrapolated(value, state, flow, 8 * epsilon * whole)
     return Rate(rate, size, state.size + X.shape[0], epsilon, difference)
 

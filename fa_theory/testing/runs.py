@@ -34,6 +34,14 @@ class Accuracy(NamedTuple):
 ACCURACIES = (Accuracy(1e-5, 64), Accuracy(1e-7, 256), Accuracy(1e-9, 1024), Accuracy(1e-10, 2048))
 
 
+class LostError(Exception):
+    """Raised where a flow cannot be followed any further; its text is a clause that says where and why."""
+
+    def __init__(self, time: float, why: str, *, undefined: bool) -> None:
+        super().__init__(f"at t = {time:.6g} {why}")
+        self.time, self.undefined = time, undefined
+
+
 class Losses(NamedTuple):
     """The loss at the recorded times of a run, with its error.
 
@@ -47,12 +55,15 @@ class Losses(NamedTuple):
         How many steps were made.
     origin : str
         Where the error comes from, in words.
+    lost : str
+        Where and why the run could not be followed to its end, as a clause; empty if it could.
     """
 
     loss: Host
     error: Host
     steps: int
     origin: str
+    lost: str = ""
 
 
 def states_along(
@@ -60,15 +71,29 @@ def states_along(
 ) -> Iterator[tuple[Network, int]]:
     """Yield the network at each time of the flow, the start included, and the number of steps so far.
 
-    Steps are pairs of Runge-Kutta steps (RK4), compared with one of twice the length. Ends early where weights leave
-    the range of floats, or where the steps that are allowed do not resolve the flow.
+    Steps are pairs of Runge-Kutta steps (RK4), compared with one of twice the length.
+
+    Raises
+    ------
+    LostError
+        Where updates are not finite, weights leave the range of floats, or the steps that are allowed do not resolve
+        the flow.
     """
     parameters = network.parameters
     y = np.asarray(flatten(parameters), dtype=float)
+    undefined = False
 
     def velocity(at: Host) -> Host:
+        nonlocal undefined
         here = network.with_parameters(unflatten(at, parameters))
-        return np.asarray(flatten(rule.updates(here, problem.X, errors_of(here, problem))))
+        moved = np.asarray(flatten(rule.updates(here, problem.X, errors_of(here, problem))))
+        undefined = undefined or bool(np.all(abs(at) < BLOW_UP) and not np.isfinite(moved).all())
+        return moved
+
+    def why() -> str:
+        if undefined:
+            return f"the updates of {rule.name} are not finite"
+        return "the weights grow without bound" if apart == np.inf else "the steps that are allowed do not resolve it"
 
     yield network, 0
     count, credit = 0, accuracy.steps // 2
@@ -77,7 +102,7 @@ def states_along(
         for before, after in pairwise(times):
             left = float(after - before)
             while left > 0:
-                tried = min(h, left)
+                tried, undefined = min(h, left), False
                 whole = _runge_kutta(velocity, y, tried)
                 halves = _runge_kutta(velocity, _runge_kutta(velocity, y, tried / 2), tried / 2)
                 apart = float(np.max(abs(halves - whole)) / (1 + np.max(abs(y))))
@@ -88,7 +113,7 @@ def states_along(
                 credit -= h < least
                 if apart <= accuracy.tolerance or forced:
                     if apart > _UNRESOLVED or not np.all(abs(halves) < BLOW_UP):
-                        return
+                        raise LostError(float(after) - left, why(), undefined=undefined)
                     y, left, count = halves, left - tried, count + 1
                     left = left if left > 1e-12 * tried else 0.0
             yield network.with_parameters(unflatten(y, parameters)), count
@@ -112,15 +137,15 @@ def flow_losses(
     wherever each run at least halves the error of the one before, as it does even where a kink attracts the flow and
     no step is accurate. After the last of `ACCURACIES` it is what it is.
     """
-    coarse, before = _losses_along(rule, network, problem, times, ACCURACIES[0])[::2]
+    coarse, _, before, _ = _losses_along(rule, network, problem, times, ACCURACIES[0])
     losses = None
     for accuracy in ACCURACIES[1:]:
-        fine, rounding, count = _losses_along(rule, network, problem, times, accuracy)
+        fine, rounding, count, lost = _losses_along(rule, network, problem, times, accuracy)
         with np.errstate(invalid="ignore"):
             apart = abs(fine - coarse)
         apart = np.where(np.isnan(apart), np.inf, apart)
         origin = f"twice the disagreement of runs of {before} and {count} steps, plus rounding"
-        losses = Losses(fine, _SAFETY * np.maximum.accumulate(apart) + rounding, count, origin)
+        losses = Losses(fine, _SAFETY * np.maximum.accumulate(apart) + rounding, count, origin, lost)
         enough = np.all(losses.error <= _ROUGH * fine[0]) and decided(losses)
         if enough or np.all(apart <= _ACCURACY * fine[0]):
             break
@@ -135,6 +160,7 @@ def step_losses(rule: UserRule, network: Network, problem: Problem, steps: Host,
     y = np.asarray(flatten(parameters), dtype=float)
     losses, rounding = np.full(len(steps), np.inf), np.zeros(len(steps))
     recorded = {int(count): k for k, count in enumerate(steps)}
+    lost = ""
     with np.errstate(over="ignore", invalid="ignore"):
         for count in range(int(steps[-1]) + 1):
             here = network.with_parameters(unflatten(y, parameters))
@@ -142,20 +168,27 @@ def step_losses(rule: UserRule, network: Network, problem: Problem, steps: Host,
                 k = recorded[count]
                 losses[k], rounding[k] = _loss_and_rounding(rule, here, problem)
                 rounding[k] *= np.sqrt(1 + count)
-            y = y + step_size * flatten(rule.updates(here, problem.X, errors_of(here, problem)))
+            moved = flatten(rule.updates(here, problem.X, errors_of(here, problem)))
+            y = y + step_size * moved
             if not np.all(abs(y) < BLOW_UP):
+                defined = np.isfinite(moved).all()
+                why = "the weights grow without bound" if defined else f"the updates of {rule.name} are not finite"
+                lost = f"at t = {count * step_size:.6g} {why}"
                 break
-    return Losses(losses, rounding, int(steps[-1]), "rounding in every step")
+    return Losses(losses, rounding, int(steps[-1]), "rounding in every step", lost)
 
 
 def _losses_along(
     rule: UserRule, network: Network, problem: Problem, times: Host, accuracy: Accuracy
-) -> tuple[Host, Host, int]:
+) -> tuple[Host, Host, int, str]:
     losses, rounding, count = np.full(len(times), np.inf), np.zeros(len(times)), 0
-    for k, (here, made) in enumerate(states_along(rule, network, problem, times, accuracy)):
-        count = made
-        losses[k], rounding[k] = _loss_and_rounding(rule, here, problem)
-    return losses, rounding, count
+    try:
+        for k, (here, made) in enumerate(states_along(rule, network, problem, times, accuracy)):
+            count = made
+            losses[k], rounding[k] = _loss_and_rounding(rule, here, problem)
+    except LostError as reason:
+        return losses, rounding, count, str(reason)
+    return losses, rounding, count, ""
 
 
 def _loss_and_rounding(rule: UserRule, network: Network, problem: Problem) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from fa_theory.choices import not_among
 from fa_theory.model import DirectFeedback, FeedbackAlignment, Network, Problem, leaky_relu, linear
 from fa_theory.statements import STATEMENTS
 from fa_theory.testing.instances import aligned_instances, instances, networks, problems, separable_problems
@@ -45,7 +46,7 @@ def starts_for(statement: str) -> Instances:
     ValueError: statement must be one of neuron-identity, neuron-law, ..., got 'no-free-lunch'
     """
     if statement not in _STARTS:
-        raise ValueError(f"statement must be one of {', '.join(_STARTS)}, got {statement!r}")
+        raise not_among("statement", statement, _STARTS)
     return _STARTS[statement]()
 
 

@@ -46,14 +46,11 @@ class StateFile(NamedTuple):
     broken: str | None = None
 
 
-@st.composite
-def state_files(draw: st.DrawFn, /, *, valid: bool = True, **fixed: Any) -> StateFile:
+def state_files(*, valid: bool = True, **fixed: Any) -> st.SearchStrategy[StateFile]:
     """Draw state files: .npz archives with X, Y, W1, W2, ..., b1, ... and B2, ....
 
     Parameters
     ----------
-    draw
-        Supplied by Hypothesis.
     valid : bool
         Otherwise one thing is wrong with each: an array is missing, unknown, not finite, of another shape or
         pickled, or the archive is cut short. `fa_theory.model.load_state` refuses such files with ValueError.
@@ -73,7 +70,12 @@ def state_files(draw: st.DrawFn, /, *, valid: bool = True, **fixed: Any) -> Stat
     ...     assert bad.broken is not None  # such as "W1 is missing"
     >>> test_files()
     """
-    network, problem = draw(instances(**fixed))
+    return _state_files(instances(**fixed), valid)
+
+
+@st.composite
+def _state_files(draw: st.DrawFn, drawn: st.SearchStrategy[tuple[Network, Problem]], valid: bool) -> StateFile:
+    network, problem = draw(drawn)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "state.npz"
         save_state(path, network, problem)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
-from numbers import Rational, Real
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from fa_theory.backend import is_exact, machine_epsilon, to_numpy
+from fa_theory.backend import is_exact, is_rational, machine_epsilon, nearest_float, to_numpy
 from fa_theory.dynamics import forward
 from fa_theory.model import Network, Parameters, Problem
 
@@ -32,7 +33,7 @@ class UserRule:
         gradient descent returns the negative gradient of the mean loss). If it has parameters of these names without
         a value of their own, it is given by keyword ``feedback``, [M_2, ..., M_L] at the present weights, and
         ``biases``, [b_1, ..., b_L], or None for a network without; with biases it returns a pair, the updates of the
-        weights and those of the biases. It must not depend on anything else, such as chance.
+        weights and those of the biases. It must not depend on anything else: chance, or earlier calls (momentum).
     xp : module, optional
         The library that it is written in: ``numpy`` (the default), ``torch``, ``jax.numpy`` or any other with
         ``asarray``. Numbers cross the border as the network's, in that library's precision.
@@ -59,7 +60,7 @@ class UserRule:
             raise TypeError(f"xp must be a module with asarray, such as numpy, torch or jax.numpy, got {xp!r}")
         self.asked = asked_by_name(rule)
         self.epsilon = 0.0
-        self._repeated = False
+        self._first: tuple[Network, Host, Host, Parameters] | None = None
 
     @property
     def name(self) -> str:
@@ -76,11 +77,31 @@ class UserRule:
             where the network has some, or, called a few times with the same arrays at first, returns others.
         """
         updates = self._called(network, X, e)
-        if not self._repeated:
-            self._repeated = True
+        if self._first is None:
+            self._first = network, X, e, updates
             for _ in range(_REPEATS):
-                self._require_same(updates, self._called(network, X, e))
+                self._require_same_as_first()
+            # an average of like updates is what it averages: momentum shows once it has met others
+            self._called(network, X, 1 - 2 * e)
+            self._require_same_as_first()
         return updates
+
+    @contextmanager
+    def remembers_nothing(self) -> Iterator[None]:
+        """Raise ValueError at the end, however an assertion ends, if the first call's arrays give other updates now."""
+        failed = None
+        try:
+            yield
+        except AssertionError as error:  # which a rule that remembers may have failed for that alone
+            failed = error
+        self._require_same_as_first()
+        if failed is not None:
+            raise failed
+
+    def _require_same_as_first(self) -> None:
+        if self._first is not None:
+            network, X, e, updates = self._first
+            self._require_same(updates, self._called(network, X, e))
 
     def _called(self, network: Network, X: Host, e: Host) -> Parameters:
         biased = any(b is not None for b in network.biases)
@@ -109,15 +130,18 @@ class UserRule:
         rough = float(np.sqrt(self.epsilon))  # sums of a library on threads may come in another order
         for letter, before, after in (("W", once.weights, again.weights), ("b", once.biases, again.biases)):
             for layer, (one, other) in enumerate(zip(before, after, strict=True), start=1):
-                if one is None or other is None or is_exact(one) or not np.isfinite(one).all():
+                if one is None or other is None or not (is_exact(one) or np.isfinite(one).all()):
                     continue
-                apart = ~(abs(one - other) <= rough * np.max(abs(one)))
+                exact = is_exact(one) and is_exact(other)
+                apart = one != other if exact else ~(abs(one - other) <= rough * np.max(abs(one)))
                 if apart.any():
                     k = int(np.flatnonzero(apart)[0])
                     raise ValueError(
                         f"{self.name} must return the same updates whenever it is given the same arrays, got "
-                        f"{one.flat[k]:.6g} and then {other.flat[k]:.6g} in that of {letter}{layer}; it may not depend "
-                        "on chance or on earlier calls (draw what is random beforehand)"
+                        f"{nearest_float(one.flat[k]):.6g} and then {nearest_float(other.flat[k]):.6g} in that of "
+                        f"{letter}{layer}; it may not depend on chance or on earlier calls: a rule is a function of "
+                        "its arguments alone, so momentum and other state are not part of one (draw what is random "
+                        "beforehand)"
                     )
 
     def evaluate(self, quantity: Callable[..., Any], network: Network) -> list[Host]:
@@ -199,8 +223,8 @@ def check_parameters(function: Any, role: str, given: Sequence[str], by_name: Se
 
 
 def name_of(function: Any, otherwise: str) -> str:
-    """Return a function's name if it can be typed, else another."""
-    name = getattr(function, "__name__", otherwise)
+    """Return the name of a function, or of the class that one is an instance of, if it can be typed, else another."""
+    name = getattr(function, "__name__", otherwise if isinstance(function, partial) else type(function).__name__)
     return name if name.isidentifier() else otherwise
 
 
@@ -236,17 +260,6 @@ def finite_updates(rule: UserRule, network: Network, problem: Problem) -> Parame
     return updates
 
 
-def require_number(name: str, given: Any, *, least: float = 0.0, whole: bool = False, above: bool = False) -> None:
-    """Raise TypeError unless an argument is a real number, ValueError unless it is finite and large enough."""
-    allowed = f"a {'whole' if whole else 'positive finite' if above else 'finite'} number"
-    allowed += "" if above else f" >= {least:g}"
-    if isinstance(given, bool) or not isinstance(given, Real):
-        raise TypeError(f"{name} must be {allowed}, got {given!r}")
-    number = float(given)
-    if not least <= number < float("inf") or (above and number == least) or (whole and not number.is_integer()):
-        raise ValueError(f"{name} must be {allowed}, got {given}")
-
-
 def errors_of(network: Network, problem: Problem) -> Host:
     """Return e, (N, m): the derivative of each sample's loss by the output."""
     return np.asarray(problem.loss.derivative(forward(network, problem.X).output, problem.Y))
@@ -260,7 +273,7 @@ def _to_host(array: Any, what: str) -> Host:
         host = to_numpy(array) if hasattr(array, "dtype") else np.asarray(array)
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"{what} must be an array of real numbers, got {type(array).__name__}: {error}") from error
-    if is_exact(host) and all(isinstance(each, Rational) for each in host.flat):
+    if is_exact(host) and all(map(is_rational, host.flat)):
         return host
     if host.dtype.kind not in "iuf":
         got = "None" if array is None else f"{type(array).__name__} of dtype {host.dtype}"

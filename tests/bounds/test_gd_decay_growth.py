@@ -1,6 +1,7 @@
 """gd-decay-growth against its conditions written out, what its proof says about every step, and random runs."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -156,3 +157,14 @@ def test_each_assumption_broken_alone_is_the_one_named(change, name):
 def test_step_sizes_that_are_none_are_refused(step_size):
     with pytest.raises(ValueError, match="step_size must be a positive finite number"):
         gd_decay_growth(two_neurons("linear"), Problem(TWO_SAMPLES, [1.0, -1.0]), step_size)
+
+
+@pytest.mark.parametrize("calculate", [gd_decay, gd_decay_growth])
+@pytest.mark.parametrize("number", [float, Fraction])
+def test_a_start_without_excess_has_a_step_size_too(calculate, number):
+    one, none = (np.array([[number(value)]]) for value in (1, 0))
+    bound = calculate(Network([none, one], "linear", [one]), Problem(one, none))
+    # f = w v at w = 0, v = b = 1: steps of more than 2 run away from it
+    assert bound.step_size == pytest.approx(2, rel=1e-6)
+    assert bound.step_size < 2
+    assert bound([0.0, 10.0]).tolist() == [0.0, 0.0]

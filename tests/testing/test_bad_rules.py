@@ -1,15 +1,21 @@
 """Rules, quantities and bounds that are none: each is refused, or fails, with a sentence that says what is wrong."""
 
 # ruff: noqa: ARG005 - a rule is called with all that rules are called with, used or not
+import math
 import random
+from fractions import Fraction
+from functools import partial
 from itertools import count
 
 import numpy as np
 import pytest
+from flint import fmpq
 from own_rules import feedback_alignment, pasted, small
 
 import fa_theory as ft
-from fa_theory.testing import assert_bound, assert_conserved, assert_drift_identity, find_conserved
+from fa_theory.testing import UndecidedError, assert_bound, assert_conserved, assert_drift_identity, find_conserved
+from fa_theory.testing.runs import ACCURACIES
+from fa_theory.testing.user_rule import name_of
 
 ASSERTIONS = {
     "conserved": lambda rule, **options: assert_conserved(rule, "neuron-law", *small(), **options),
@@ -80,6 +86,163 @@ def test_a_rule_that_remembers_is_refused(assertion):
         ValueError, match=r"got .* and then .* in that of W1; it may not depend on chance or on earlier"
     ):
         assertion(momentum)
+
+
+class Average:
+    """FA along a running mean of its updates, which begins at the first: the same until the state moves."""
+
+    def __init__(self):
+        self.mean = None
+
+    def __call__(self, weights, X, e, feedback):
+        now = feedback_alignment(weights, X, e, feedback)
+        before = now if self.mean is None else self.mean
+        self.mean = [(each + F) / 2 for each, F in zip(before, now, strict=True)]
+        return self.mean
+
+
+class Adam:
+    def __init__(self):
+        self.calls, self.first, self.second = 0, [0.0, 0.0], [0.0, 0.0]
+
+    def __call__(self, weights, X, e, feedback):
+        now = feedback_alignment(weights, X, e, feedback)
+        self.calls += 1
+        self.first = [0.9 * m + 0.1 * F for m, F in zip(self.first, now, strict=True)]
+        self.second = [0.99 * q + 0.01 * F**2 for q, F in zip(self.second, now, strict=True)]
+        m, q = 1 - 0.9**self.calls, 1 - 0.99**self.calls
+        return [a / m / (np.sqrt(b / q) + 1e-8) for a, b in zip(self.first, self.second, strict=True)]
+
+
+@every
+@pytest.mark.parametrize("kind", [Average, Adam])
+def test_momentum_is_refused_and_named(assertion, kind):
+    words = f"^{kind.__name__} must return the same updates .* momentum and other state are not part of one"
+    with pytest.raises(ValueError, match=words):
+        assertion(kind())
+
+
+def test_momentum_over_the_rationals_is_refused():
+    with pytest.raises(ValueError, match=r"^Average must return the same updates"):
+        assert_drift_identity(Average(), *rational(Fraction))
+
+
+@every
+@pytest.mark.parametrize("wrong", [False, True], ids=["passes else", "fails else"])
+def test_a_schedule_that_counts_calls_is_refused_at_the_end(assertion, wrong):
+    calls = count()
+
+    def decayed(weights, X, e, feedback):
+        rates = (1, 2 if wrong else 1) if next(calls) < 8 else (0.1, 0.1)
+        return [rate * np.asarray(F) for rate, F in zip(rates, right(weights, X, e, feedback), strict=True)]
+
+    with pytest.raises(ValueError, match="decayed must return the same updates whenever it is given the same arrays"):
+        assertion(decayed)
+
+
+def test_names():
+    assert [name_of(each, "rule") for each in (right, Adam(), lambda: 0, partial(right))] == ["right", "Adam"] + [
+        "rule"
+    ] * 2
+
+
+def rational(kind):
+    """Return an instance over the rationals."""
+    arrays = [[[1, 2]], [[3]], [[1]], [[1, -1], [0, 2]], [[1], [2]]]
+    W, V, B, X, Y = (np.array([[kind(v, 2) for v in row] for row in each], dtype=object) for each in arrays)
+    return ft.Network([W, V], "linear", [B]), ft.Problem(X, Y)
+
+
+@pytest.mark.parametrize("kind", [Fraction, fmpq])
+def test_rationals_of_either_library_are_taken(kind):
+    for instance in (rational(kind), small()):
+        assert_drift_identity(feedback_alignment, *instance, step_size=kind(1, 8))
+
+    def hurried(weights, X, e, feedback):
+        first, second = feedback_alignment(weights, X, e, feedback)
+        return [2 * first, second]
+
+    with pytest.raises(AssertionError, match=r"hurried breaks bregman-drift: one step of 1/8") as caught:
+        assert_drift_identity(hurried, *rational(kind), step_size=kind(1, 8))
+    assert str(pasted(caught.value, hurried=hurried)) == str(caught.value)
+
+
+def turning(at, value):
+    """Return FA until W_1[0, 0] has moved so far, and from there on updates times a value."""
+
+    def rule(weights, X, e, feedback):
+        beyond = abs(weights[0][0, 0] - 0.5) > at
+        return [(value if beyond else 1.0) * F for F in feedback_alignment(weights, X, e, feedback)]
+
+    return rule
+
+
+def test_a_run_that_meets_updates_that_are_not_finite_says_so(monkeypatch):
+    monkeypatch.setattr("fa_theory.testing.runs.ACCURACIES", ACCURACIES[:2])
+    assert_conserved(turning(0.01, 1.0), "neuron-law", *small())
+    lost = "at t = 0.[0-9]+ the updates of rule are not finite"
+    with pytest.raises(UndecidedError, match=rf"rule passes at 1 of 3 times, but its run .* to the others: {lost}"):
+        assert_conserved(turning(0.01, np.nan), "neuron-law", *small())
+    with pytest.raises(UndecidedError, match=rf"the loss of rule is inf.* cannot be followed further: {lost}"):
+        assert_bound(turning(0.01, np.nan), "exponential-decay", *small())
+    with pytest.raises(AssertionError, match=f"loss inf > .*\n.*\n.*followed further: {lost}"):
+        assert_bound(turning(0.01, np.nan), "gd-decay", *small())
+
+
+def test_weights_that_run_away_are_looked_at_before():
+    def explosive(weights, X, e):
+        return [50 * W**3 for W in weights]
+
+    looked = []
+
+    def kept(weights):
+        looked.append(weights[1][0, 0])
+        return 1 / weights[0] ** 2 - 1 / weights[1][0, 0] ** 2
+
+    # 1 / v^2 falls at the rate 100 from 1/4, so that all is over at t = 1/400; at half of that v = 2 sqrt(2)
+    assert_conserved(explosive, kept, *small())
+    assert any(abs(v - 8**0.5) < 0.05 for v in looked)
+    with pytest.raises(AssertionError, match=r"followed further: at t = [0-9.]+ the weights grow without bound"):
+        assert_bound(feedback_alignment, lambda t: 1e9 + 0 * t, *small(), steps=200, step_size=50.0)
+
+
+@pytest.mark.parametrize(
+    "quantity",
+    [
+        lambda weights: math.log(weights[0][0, 0]),
+        lambda weights: np.log(weights[0][0, 0]),
+        lambda weights: np.linalg.cholesky(weights[0][:1, :1]),
+    ],
+    ids=["raises", "is not finite", "raises another error"],
+)
+def test_a_quantity_need_not_be_defined_everywhere(quantity):
+    with pytest.raises(AssertionError, match=r"right does not conserve quantity: at t = 0, quantity.* changes at the"):
+        assert_conserved(right, quantity, *small())
+    assert_conserved(lambda weights, X, e: [0 * W for W in weights], quantity, *small())
+
+
+def test_a_quantity_that_is_defined_at_the_start_alone():
+    start = small()[0].weights[0][0, 0]
+
+    def brittle(weights):
+        return 1.0 if weights[0][0, 0] == start else math.nan
+
+    with pytest.raises(AssertionError, match="at t = 0, the quantity is not finite near this state"):
+        assert_conserved(right, brittle, *small())
+
+
+def test_misspelt_words_are_answered():
+    with pytest.raises(ValueError, match=r"quantity must be .* got 'neuron_law'; did you mean 'neuron-law'\?"):
+        assert_conserved(right, "neuron_law", *small())
+    with pytest.raises(ValueError, match=r"bound must be .* 'separable-decy'; did you mean 'separable-decay'\?"):
+        assert_bound(right, "separable-decy", *small())
+
+
+def test_whole_numbers_may_be_floats():
+    with pytest.raises(TypeError, match="degree must be a whole number >= 1, got '2'"):
+        find_conserved(right, (1, 1, 1), degree="2")
+    found = find_conserved(right, (1, 1, 1), degree=2.0, seed=1.0)
+    assert (len(found), found.degree) == (1, 2)
 
 
 def test_so_are_biases_that_are_random():
@@ -196,6 +359,7 @@ def test_a_loss_that_is_zero_from_the_start_is_decided():
     network, problem = ft.Network([[[0.0]], [[1.0]]], "linear", [[[1.0]]]), ft.Problem([[1.0]], [0.0])
     assert_bound(feedback_alignment, "exponential-decay", network, problem)
     assert_bound(feedback_alignment, "gd-decay", network, problem)
+    assert_bound(feedback_alignment, "gd-decay-growth", network, problem)
 
     def leaves(weights, X, e):
         return [np.ones(W.shape) for W in weights]

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from own_rules import feedback_alignment, gated
 
 from fa_theory.bounds import BOUNDS
 from fa_theory.laws import count_laws, feedback_pairs, has_quadratic_laws
 from fa_theory.model import load_state
 from fa_theory.statements import STATEMENTS
-from fa_theory.testing import feedback, starts_for, state_files
+from fa_theory.testing import assert_bound, feedback, instances, networks, problems, starts_for, state_files
 from fa_theory.verification.further_laws import included_kernels
 
 few = settings(max_examples=3, deadline=None)
@@ -42,7 +43,46 @@ def test_laws_have_what_they_assume(statement, data):
         assert all(rule.degree is not None and not rule.direct for rule in network.feedback)
 
 
+@pytest.mark.parametrize("statement", CALCULATORS)
+@settings(max_examples=2, deadline=None)
+@given(st.data())
+def test_feedback_alignment_keeps_every_bound(statement, data):
+    network, problem = data.draw(starts_for(statement))
+    phi = network.activation
+    rule = feedback_alignment if phi.is_linear else gated(float(phi.slope))
+    assert_bound(rule, statement, network, problem, points=2)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "fixed", "message"),
+    [
+        (instances, {"depth": -3}, "depth must be a whole number >= 2, got -3"),
+        (networks, {"depth": "2"}, "depth must be a whole number >= 2, got '2'"),
+        (networks, {"widths": (2,)}, r"widths must be .* at least three whole numbers >= 1, got \(2,\)"),
+        (problems, {"n_inputs": -1}, "n_inputs must be a whole number >= 1, got -1"),
+        (problems, {"n_samples": 0}, "n_samples must be a whole number >= 1, got 0"),
+        (instances, {"n_samples": 1.5}, "n_samples must be a whole number >= 1, got 1.5"),
+        (state_files, {"n_outputs": 0}, "n_outputs must be a whole number >= 1, got 0"),
+        (problems, {"loss": "logistic", "n_outputs": 2}, "n_outputs must be 1 for the loss logistic, got 2"),
+        (problems, {"loss": "cross_entropy", "n_outputs": 1}, "n_outputs must be >= 2 for the loss cross_entropy"),
+        (problems, {"loss": "sqared"}, r"loss must be .* got 'sqared'; did you mean 'squared'\?"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_at_once(strategy, fixed, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        strategy(**fixed)
+
+
+@few
+@given(problems(n_inputs=2.0, n_samples=5, n_outputs=3), networks(depth=3), instances(depth=2.0, n_samples=1))
+def test_what_is_fixed_is_drawn(problem, network, instance):
+    assert (problem.X.shape, problem.Y.shape) == ((5, 2), (5, 3))
+    assert (network.depth, instance[0].depth, len(instance[1].X)) == (3, 2, 1)
+
+
 def test_an_unknown_statement_is_refused():
+    with pytest.raises(ValueError, match=r"got 'seperable-decay'; did you mean 'separable-decay'\?"):
+        starts_for("seperable-decay")
     with pytest.raises(ValueError, match=r"statement must be one of neuron-identity, .* got 'neuron-laws'"):
         starts_for("neuron-laws")
 
