@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import zipfile
@@ -100,8 +101,11 @@ def save_state(path: str | os.PathLike[str], network: Network, problem: Problem)
     matrices = {f"B{layer}": matrix for layer, matrix in enumerate(stored, start=2) if matrix is not None}
     if 0 < len(matrices) < len(stored):
         raise ValueError(f"a state file holds feedback for all hidden layers or for none, got {network.rule_name}")
+    # packed first: where the disk is full, NumPy 2.0 leaves the archive open, of which Python warns
+    packed = io.BytesIO()
+    np.savez(packed, **arrays, **matrices)  # type: ignore[arg-type]
     with replacing(path) as stream:
-        np.savez(stream, **arrays, **matrices)  # type: ignore[arg-type]
+        stream.write(packed.getbuffer())
 
 
 def load_state(path: str | os.PathLike[str]) -> State:

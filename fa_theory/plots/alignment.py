@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from fa_theory.dynamics import Trajectory
-from fa_theory.plots.style import describe_run, draw_curve, legend_on_top
+from fa_theory.plots.style import describe_run, draw_curve, legend_on_top, require
 from fa_theory.verification import alignment_along
 
 
@@ -28,6 +28,11 @@ def plot_alignment(trajectory: Trajectory, ax: Axes) -> Axes:
     Axes
         The same Axes. Its lines are one for each hidden layer, the zero line, and the crosses if there are any.
 
+    Raises
+    ------
+    TypeError
+        If an argument is of another kind.
+
     Examples
     --------
     >>> from matplotlib.figure import Figure
@@ -39,6 +44,8 @@ def plot_alignment(trajectory: Trajectory, ax: Axes) -> Axes:
     >>> ax.lines[0].get_label(), bool(min(ax.lines[0].get_ydata()) > 0)  # from an aligned start dominance never fails
     ('layer 1', True)
     """
+    require(Trajectory, trajectory=trajectory)
+    require(Axes, ax=ax)
     layers = [each.layer for each in alignment_along(trajectory)]
     for index, layer in enumerate(layers):
         draw_curve(ax, trajectory.t, layer.cosine, f"layer {index + 1}", index)
@@ -82,6 +89,11 @@ def plot_dominance(trajectory: Trajectory, ax: Axes) -> Axes:
         The same Axes. Its lines are, for each hidden layer, the feedback and the gradient form, and last the zero line.
         Times at which F_l (or G_l) is zero up to rounding are gaps.
 
+    Raises
+    ------
+    TypeError
+        If an argument is of another kind.
+
     Examples
     --------
     >>> from matplotlib.figure import Figure
@@ -93,6 +105,8 @@ def plot_dominance(trajectory: Trajectory, ax: Axes) -> Axes:
     >>> len(ax.lines), bool(min(ax.lines[0].get_ydata()) >= 0.5)  # the constant that statement descent gives
     (3, True)
     """
+    require(Trajectory, trajectory=trajectory)
+    require(Axes, ax=ax)
     for index, (layer, _) in enumerate(alignment_along(trajectory)):
         for form, (size, counts) in enumerate(((layer.feedback, layer.moves), (layer.gradient, layer.slopes))):
             ratio = np.full(size.shape, np.nan)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from fa_theory.bounds import Bound
 from fa_theory.dynamics import Trajectory
-from fa_theory.plots.style import LOOKS, describe_run, draw_curve, legend_on_top, log_ticks
+from fa_theory.plots.style import LOOKS, describe_run, draw_curve, legend_on_top, log_ticks, require
 from fa_theory.statements import STATEMENTS
 
 Host = np.ndarray[Any, Any]
@@ -41,6 +41,8 @@ def plot_bound(bound: Bound, trajectory: Trajectory, ax: Axes) -> Axes:
     ------
     ValueError
         If the bound does not apply.
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------
@@ -53,6 +55,9 @@ def plot_bound(bound: Bound, trajectory: Trajectory, ax: Axes) -> Axes:
     >>> [line.get_label() for line in ax.lines]
     ['observed', 'bound (exponential-decay)']
     """
+    require(Bound, bound=bound)
+    require(Trajectory, trajectory=trajectory)
+    require(Axes, ax=ax)
     observed, limit, error = trajectory.loss - bound.floor, bound(trajectory.t), trajectory.error
     excess = bound.quantity == "excess_loss"
     draw_curve(ax, trajectory.t, observed, "observed", 0)
@@ -73,7 +78,8 @@ def plot_bounds(bounds: Sequence[Bound], trajectory: Trajectory, ax: Axes) -> Ax
     Parameters
     ----------
     bounds : sequence of Bound
-        Bounds, as `fa_theory.verification.Report.bounds` holds them; those that do not apply are left out.
+        Bounds, at least one, as `fa_theory.verification.Report.bounds` holds them; those that do not apply are left
+        out.
     trajectory : Trajectory
         The run that they are compared with.
     ax : Axes
@@ -83,6 +89,13 @@ def plot_bounds(bounds: Sequence[Bound], trajectory: Trajectory, ax: Axes) -> Ax
     -------
     Axes
         The same Axes. Its lines are the observed loss and one for each bound that applies, in the order given.
+
+    Raises
+    ------
+    ValueError
+        If there are no bounds.
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------
@@ -95,7 +108,15 @@ def plot_bounds(bounds: Sequence[Bound], trajectory: Trajectory, ax: Axes) -> Ax
     >>> [line.get_label() for line in plot_bounds(drawn, run, Figure().add_subplot()).lines]
     ['observed', 'descent', 'exponential-decay']
     """
-    drawn = [bound for bound in bounds if bound.applicable]
+    require(Trajectory, trajectory=trajectory)
+    require(Axes, ax=ax)
+    if not isinstance(bounds, Iterable):
+        raise TypeError(f"bounds must be a sequence of Bound, got {type(bounds).__name__}; of one bound: [bound]")
+    given = list(bounds)
+    if not given:
+        raise ValueError("bounds must hold at least one bound, got none")
+    require(Bound, **{f"bounds[{place}]": bound for place, bound in enumerate(given)})
+    drawn = [bound for bound in given if bound.applicable]
     curves = [bound(trajectory.t) + bound.floor for bound in drawn]
     draw_curve(ax, trajectory.t, trajectory.loss, "observed", 0)
     for look, (bound, curve) in enumerate(zip(drawn, curves, strict=True), start=1):
@@ -126,7 +147,9 @@ def plot_losses(trajectories: Mapping[str, Trajectory], ax: Axes) -> Axes:
     Raises
     ------
     ValueError
-        If there are no runs.
+        If there are no runs, or a name is empty or begins with an underscore.
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------
@@ -139,8 +162,14 @@ def plot_losses(trajectories: Mapping[str, Trajectory], ax: Axes) -> Axes:
     >>> [line.get_label() for line in plot_losses(runs, Figure().add_subplot()).lines]
     ['backprop', 'fa']
     """
+    require(Mapping, trajectories=trajectories)
+    require(Axes, ax=ax)
     if not trajectories:
         raise ValueError("trajectories must hold at least one run, got none")
+    require(Trajectory, **{f"trajectories[{name!r}]": run for name, run in trajectories.items()})
+    for name in trajectories:
+        if str(name)[:1] in ("", "_"):
+            raise ValueError(f"trajectories must have names for the legend, without _ before them, got {name!r}")
     runs = list(trajectories.values())
     for look, (name, run) in enumerate(trajectories.items()):
         draw_curve(ax, run.t, run.loss, name, look)

@@ -5,9 +5,8 @@ A table is a sequence of mappings, one for each run, as in the rows of an experi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
 
 from fa_theory.choices import not_among
-from fa_theory.plots.style import legend_on_top, log_ticks, look_of
+from fa_theory.plots.style import TITLE_WIDTH, legend_on_top, log_ticks, look_of, require
+from fa_theory.plots.table import AT_MOST_ONE, COSINE, FRACTION, NOT_NEGATIVE, POSITIVE, TRUTH, Row, known, table_of
 
-Row = Mapping[str, Any]
 Draw = Callable[[Axes], Axes]
 
 
@@ -55,7 +54,7 @@ def plot_against(
     groups: dict[Any, dict[float, list[float]]] = {}
     seeds = set()
     for row in rows:
-        if _known(row, y):
+        if known(row, y):
             groups.setdefault(row[by], {}).setdefault(row[x], []).append(row[y])
             seeds.add(row["seed"])
     for number, (name, points) in enumerate(groups.items()):
@@ -75,7 +74,9 @@ def plot_against(
             elinewidth=0.7,
             capsize=1.5,
         )
-    ax.set_title(f"{title}\nmean and range over {len(seeds)} seeds" if len(seeds) > 1 else f"{title}, one seed")
+    told = f"mean and range over {len(seeds)} seeds" if len(seeds) > 1 else "one seed"
+    short = len(seeds) <= 1 and len(f"{title}, {told}") <= TITLE_WIDTH
+    ax.set_title(f"{title}, {told}" if short else f"{title}\n{told}")
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
     return ax
@@ -91,7 +92,7 @@ def plot_drift(rows: Iterable[Row], method: str, ax: Axes) -> Axes:
     ----------
     rows : iterable of mappings
         One for each run, in any order, with the columns ``method``, ``rule``, ``seed``, ``step_size`` (> 0) and
-        ``relative_drift``, a fraction; rows without the last, or where it is None, NaN or 0, are left out.
+        ``relative_drift`` (>= 0), a fraction; rows without the last, or where it is None, NaN or 0, are left out.
     method : {"gd", "sgd"}
         Which runs are drawn.
     ax : Axes
@@ -105,7 +106,7 @@ def plot_drift(rows: Iterable[Row], method: str, ax: Axes) -> Axes:
     Raises
     ------
     ValueError
-        If `method` is another, or there are no rows, or one lacks a column or has no number there.
+        If `method` is another, or there are no rows, or one lacks a column or has anything else there.
 
     Examples
     --------
@@ -120,14 +121,13 @@ def plot_drift(rows: Iterable[Row], method: str, ax: Axes) -> Axes:
     >>> [bars.get_label() for bars in ax.containers], ax.containers[0].lines[0].get_ydata().round(3).tolist()
     (['fa'], [0.015, 0.03])
     """
+    require(Axes, ax=ax)
     names = {"gd": "gradient descent", "sgd": "SGD"}
     if method not in names:
         raise not_among("method", method, names)
-    table = _table(rows, ("method", "rule", "seed"), ("step_size",), ("relative_drift",))
+    table = table_of(rows, ("method", "rule", "seed"), {"step_size": POSITIVE}, {"relative_drift": NOT_NEGATIVE})
     # a drift of zero has no place on a logarithmic axis
-    drawn = [
-        row for row in table if row["method"] == method and _known(row, "relative_drift") and row["relative_drift"]
-    ]
+    drawn = [row for row in table if row["method"] == method and known(row, "relative_drift") and row["relative_drift"]]
     plot_against(
         drawn,
         "step_size",
@@ -176,7 +176,7 @@ def plot_classes(rows: Iterable[Row], y: str, ax: Axes, *, title: str, ylabel: s
     Raises
     ------
     ValueError
-        If there are no rows, or one lacks a column or has no number there.
+        If there are no rows, or one lacks a column or has anything else there.
 
     Examples
     --------
@@ -191,7 +191,8 @@ def plot_classes(rows: Iterable[Row], y: str, ax: Axes, *, title: str, ylabel: s
     >>> {bars.get_label(): bars.lines[0].get_ydata().tolist() for bars in ax.containers}
     {'backprop': [0.99, 0.96], 'fa': [0.99, 0.93]}
     """
-    table = _table(rows, ("rule", "seed"), ("classes",), (y,))
+    require(Axes, ax=ax)
+    table = table_of(rows, ("rule", "seed"), {"classes": POSITIVE}, {y: AT_MOST_ONE})
     plot_against(table, "classes", y, "rule", ax, title=title, xlabel="classes", ylabel=ylabel)
     classes = sorted({row["classes"] for row in table})
     ax.xaxis.set_major_locator(FixedLocator(classes))
@@ -223,7 +224,7 @@ def plot_accuracy_against_alignment(rows: Iterable[Row], ax: Axes) -> Axes:
     Raises
     ------
     ValueError
-        If there are no rows, or one lacks a column or has no number there.
+        If there are no rows, or one lacks a column or has anything else there.
 
     Examples
     --------
@@ -237,20 +238,21 @@ def plot_accuracy_against_alignment(rows: Iterable[Row], ax: Axes) -> Axes:
     >>> ax.lines[0].get_label(), ax.lines[0].get_xydata().tolist()
     ('fa', [[0.6, 0.93], [0.7, 0.94]])
     """
-    table = _table(rows, ("rule",), ("classes",), ("cosine_update", "test_accuracy"))
+    require(Axes, ax=ax)
+    table = table_of(rows, ("rule",), {"classes": POSITIVE}, {"cosine_update": COSINE, "test_accuracy": FRACTION})
     most = max(row["classes"] for row in table)
-    known = [
-        row for row in table if row["classes"] == most and _known(row, "cosine_update") and _known(row, "test_accuracy")
+    shown = [
+        row for row in table if row["classes"] == most and known(row, "cosine_update") and known(row, "test_accuracy")
     ]
-    for number, rule in enumerate(dict.fromkeys(row["rule"] for row in known)):
-        points = [(row["cosine_update"], row["test_accuracy"]) for row in known if row["rule"] == rule]
+    for number, rule in enumerate(dict.fromkeys(row["rule"] for row in shown)):
+        points = [(row["cosine_update"], row["test_accuracy"]) for row in shown if row["rule"] == rule]
         color, _, marker = look_of(number)
         ax.plot(*zip(*points, strict=True), color=color, marker=marker, linestyle="none", label=rule)
     ax.set_title(f"Accuracy against alignment, {most} classes")
     ax.set_xlabel("cosine of F and G, mean over training")
     ax.set_ylabel("held-out accuracy")
     ax.yaxis.set_major_formatter(PercentFormatter(1.0))
-    if known:
+    if shown:
         legend_on_top(ax)
     return ax
 
@@ -282,7 +284,7 @@ def plot_widths(rows: Iterable[Row], activation: str, ax: Axes) -> Axes:
     Raises
     ------
     ValueError
-        If there are no rows, or none of `activation`, or one lacks a column or has no number there.
+        If there are no rows, or none of `activation`, or one lacks a column or has anything else there.
 
     Examples
     --------
@@ -305,11 +307,13 @@ def plot_widths(rows: Iterable[Row], activation: str, ax: Axes) -> Axes:
     >>> {bars.get_label(): bars.lines[0].get_ydata().round(3).tolist() for bars in ax.containers}
     {'fa, clean': [0.1, 0.1], 'fa, noisy': [0.2, 0.125]}
     """
-    table = _table(
+    require(Axes, ax=ax)
+    errors = ("test_error", "test_error_minimum_norm") if activation == "linear" else ("test_error",)
+    table = table_of(
         rows,
-        ("activation", "rule", "seed", "interpolates"),
-        ("width", "noise"),
-        ("test_error", "test_error_minimum_norm"),
+        ("activation", "rule", "seed"),
+        {"interpolates": TRUTH, "width": POSITIVE, "noise": FRACTION},
+        dict.fromkeys(errors, FRACTION),
     )
     here = [row for row in table if row["activation"] == activation]
     if not here:
@@ -339,32 +343,6 @@ def plot_widths(rows: Iterable[Row], activation: str, ax: Axes) -> Axes:
     return ax
 
 
-def _table(rows: Iterable[Row], names: Sequence[str], numbers: Sequence[str], measures: Sequence[str]) -> list[Row]:
-    """Return the rows, which must have the columns `names` and `numbers`; what is in `measures` may be missing."""
-    table = list(rows)
-    if not table:
-        raise ValueError("rows must hold at least one run, got none")
-    for place, row in enumerate(table):
-        if not isinstance(row, Mapping):
-            raise ValueError(  # noqa: TRY004 - as for any other wrong argument
-                f"rows must be mappings of columns to values, got {row!r}; of a pandas table: table.to_dict('records')"
-            )
-        for column in (*names, *numbers):
-            if column not in row:
-                raise ValueError(f"rows must have the column {column}, got row {place} with {', '.join(map(str, row))}")
-        for column in (*numbers, *measures):
-            value = row.get(column)
-            if not isinstance(value, Real) and (value is not None or column in numbers):
-                raise ValueError(f"rows must have a number as {column}, got {value!r} in row {place}")
-    return table
-
-
-def _known(row: Row, column: str) -> bool:
-    """Tell whether there is a number: neither nothing nor NaN, which tables of other makers have instead."""
-    value = row.get(column)
-    return value is not None and value == value
-
-
 def _labels(row: Row) -> str:
     return "noisy" if row["noise"] > 0 else "clean"
 
@@ -378,6 +356,9 @@ def _ticks_at(ax: Axes, values: Sequence[float]) -> None:
 
 def experiment_figures(name: str, rows: Sequence[Row]) -> dict[str, Draw]:
     """Return the figures of an experiment by the names of their files: functions Axes -> Axes."""
+    # runs that diverged have no measures, and that may be all of them
+    absent = dict.fromkeys(("relative_drift", "test_accuracy", "cosine_update", "cosine_feedback"))
+    rows = [{**absent, **row} for row in rows]
     if name == "conservation":
         return {f"drift-{method}": partial(plot_drift, rows, method) for method in ("gd", "sgd")}
     if name == "overfitting":

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from fa_theory.backend import machine_epsilon
+from fa_theory.choices import not_among
 from fa_theory.dynamics import Trajectory
-from fa_theory.plots.style import LOOKS, MARKS, describe_run, draw_curve, legend_on_top, log_ticks
+from fa_theory.plots.style import LOOKS, MARKS, describe_run, draw_curve, legend_on_top, log_ticks, require
 from fa_theory.verification import (
     LawDrift,
     assess_matrix_law,
@@ -53,6 +54,8 @@ def plot_law_drift(trajectory: Trajectory, ax: Axes, laws: Sequence[str] | None 
     ------
     ValueError
         If a law has another id.
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------
@@ -65,11 +68,16 @@ def plot_law_drift(trajectory: Trajectory, ax: Axes, laws: Sequence[str] | None 
     >>> bool((drift.get_ydata() <= tolerance.get_ydata()).all())
     True
     """
+    require(Trajectory, trajectory=trajectory)
+    require(Axes, ax=ax)
     if laws is None:
         laws = [law for law, (assess, _) in LAWS.items() if assess(trajectory).verdict != "not_applicable"]
-    unknown = [law for law in laws if law not in LAWS]
-    if unknown:
-        raise ValueError(f"laws must be among {', '.join(LAWS)}, got {unknown[0]!r}")
+    if isinstance(laws, str) or not isinstance(laws, Iterable):
+        raise TypeError(f"laws must be a sequence of ids such as ['neuron-law'], got {laws!r}")
+    laws = list(laws)
+    for law in laws:
+        if law not in LAWS:
+            raise not_among("each of laws", law, LAWS)
     epsilon = machine_epsilon(trajectory.problem.X)
     for law in laws:
         look = list(LAWS).index(law)

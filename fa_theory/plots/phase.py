@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from numbers import Real
 from typing import Any
 
@@ -10,6 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.ticker import Formatter
+
+from fa_theory.plots.style import require
 
 Host = np.ndarray[Any, Any]
 
@@ -26,7 +28,7 @@ def plot_phase_diagram(
     x, y : sequence
         The parameters' values, shown as they are, one for each column and for each row, from the bottom.
     values : array, (len(y), len(x))
-        The quantity.
+        The quantity: finite numbers, or NaN where there is none.
     ax : Axes
         Where to draw.
     xlabel, ylabel, label : str
@@ -40,7 +42,9 @@ def plot_phase_diagram(
     Raises
     ------
     ValueError
-        If the shape of `values` does not fit.
+        If there are no parameters, or the shape of `values` does not fit, or they are neither finite nor NaN.
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------
@@ -52,9 +56,21 @@ def plot_phase_diagram(
     >>> [text.get_text() for text in ax.texts]
     ['1', '2', '−1', '×']
     """
-    values = np.asarray(values, dtype=float)
+    require(Axes, ax=ax)
+    for name, parameters in (("x", x), ("y", y)):
+        if isinstance(parameters, str) or not isinstance(parameters, Sized):
+            raise TypeError(f"{name} must be a sequence of the parameter's values, got {parameters!r}")
+        if not len(parameters):
+            raise ValueError(f"{name} must hold at least one value of the parameter, got none")
+    try:
+        values = np.asarray(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"values must be an array of numbers, or NaN: {error}") from None
     if values.shape != (len(y), len(x)):
         raise ValueError(f"values must have shape {(len(y), len(x))}, one row for each y, got {values.shape}")
+    for (row, column), value in np.ndenumerate(values):
+        if np.isinf(value):
+            raise ValueError(f"values must be finite or NaN, got {value} in row {row}, column {column}")
     size = float(np.max(abs(values), initial=0.0, where=np.isfinite(values))) or 1.0
     ax.imshow(values, origin="lower", cmap="RdBu", norm=TwoSlopeNorm(0.0, -size, size), aspect="auto")
     for (row, column), value in np.ndenumerate(values):

@@ -66,7 +66,7 @@ LOOKS = (
     Look("#000000", (0, (8, 2)), "v"),
     Look("#56B4E9", (0, (3, 1, 1, 1, 1, 1)), "P"),
 )
-_TITLE_WIDTH, _LEGEND_WIDTH = 46, 44
+TITLE_WIDTH, _LEGEND_WIDTH = 46, 44
 """Characters that fit into a picture of one column: of a title, and of two labels beside each other."""
 
 MARKS = 8
@@ -124,6 +124,23 @@ def picture(draw: Callable[[Axes], Axes], *, width: float = COLUMN_WIDTH, height
     return svg.getvalue(), png.getvalue()
 
 
+def require(kind: type, **given: object) -> None:
+    """Raise TypeError, which names the argument, if one of those given is not of a kind.
+
+    Examples
+    --------
+    >>> from fa_theory.plots.style import require
+    >>> require(str, name="x")
+    >>> require(str, name=3)
+    Traceback (most recent call last):
+    TypeError: name must be a str, got int
+    """
+    article = "an" if kind.__name__[0] in "AEIOU" else "a"
+    for name, value in given.items():
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} must be {article} {kind.__name__}, got {type(value).__name__}")
+
+
 def look_of(number: int) -> Look:
     """Return the look of the line of that number; when the colours are used up they come again with other styles."""
     lap, place = divmod(number, len(LOOKS))
@@ -142,7 +159,7 @@ def draw_curve(ax: Axes, t: Host, values: Host, label: str, look: int) -> None:
 
 def describe_run(ax: Axes, title: str, trajectory: Trajectory) -> None:
     """Set the title, its long lines broken, and what the time axis says of a run."""
-    ax.set_title("\n".join(fill(line, _TITLE_WIDTH) for line in title.split("\n")), y=1.0)
+    ax.set_title("\n".join(fill(line, TITLE_WIDTH) for line in title.split("\n")), y=1.0)
     ax.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
     steps = "" if trajectory.method == "flow" else f" (steps of {trajectory.options['step_size']:g})"
     ax.set_xlabel(f"time t{steps}")

@@ -56,14 +56,17 @@ def print_sheet(console: Console, sheet: Sheet) -> None:
     if sum(widths) > room:
         _print_lines(console, sheet)
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    # the edge is padding, not the box's: where pad_edge is false, Rich 13 makes room for padding that it leaves out
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
     for header, width in zip(sheet.headers[: shown - 1], widths, strict=False):
         table.add_column(header, no_wrap=header not in breakable and not tight, width=width - 3 if tight else None)
     table.add_column(sheet.headers[shown - 1], overflow="fold")
     for row in sheet.rows:
         table.add_row(*(_styled(cell, sheet.styles) for cell in row[:shown]))
     if sheet.rows:
+        console.print()
         console.print(table)
+        console.print()
     if below:
         for first, *_, remark in sheet.rows:
             if remark != "-":

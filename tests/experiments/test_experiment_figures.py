@@ -36,6 +36,8 @@ def test_means_and_ranges_over_seeds_are_drawn():
     assert list(lines(ax)) == ["a", "b"]
     assert ax.get_title() == "T\nmean and range over 2 seeds"
     assert plot_against(rows[:1], "x", "y", "by", axes(), title="T", xlabel="", ylabel="").get_title() == "T, one seed"
+    long = plot_against(rows[:1], "x", "y", "by", axes(), title="T" * 40, xlabel="", ylabel="")
+    assert long.get_title() == "T" * 40 + "\none seed"
 
 
 def drift_rows():
@@ -63,13 +65,13 @@ def class_rows():
     return [
         {"classes": k, "rule": rule, "seed": seed, "test_accuracy": 0.9 - 0.01 * k, "cosine_update": c + 0.01 * seed}
         for k in (2, 3)
-        for rule, c in (("fa", 0.4), ("backprop", 1.0))
+        for rule, c in (("fa", 0.4), ("backprop", 0.99))
         for seed in (0, 1)
     ]
 
 
 def test_measures_are_drawn_against_classes():
-    rows = [*class_rows(), {"classes": 4, "rule": "fa", "seed": 0, "outcome": "diverged"}]
+    rows = [*class_rows(), {"classes": 4, "rule": "fa", "seed": 0, "test_accuracy": None}]
     ax = plot_classes(rows, "test_accuracy", axes(), title="A", ylabel="accuracy")
     np.testing.assert_allclose(lines(ax)["fa"][1], [0.88, 0.87])
     assert ax.get_xticks().tolist() == [2, 3, 4]
@@ -85,7 +87,7 @@ def test_accuracy_is_drawn_against_alignment_for_the_most_classes():
     shown = {line.get_label(): line.get_data() for line in ax.get_lines()}
     np.testing.assert_allclose(shown["fa"], [[0.4, 0.41], [0.87, 0.87]])
     assert "3 classes" in ax.get_title()
-    nothing = [{"classes": 4, "rule": "fa", "seed": 0, "outcome": "diverged"}]
+    nothing = [{"classes": 4, "rule": "fa", "seed": 0, "test_accuracy": None, "cosine_update": None}]
     assert plot_accuracy_against_alignment(nothing, axes()).get_legend() is None
 
 
@@ -151,15 +153,15 @@ def test_a_run_without_a_value_is_left_out_however_the_table_says_so(nothing):
         ),
         (
             lambda: draw_classes([{"rule": "fa", "seed": 0, "classes": "3"}]),
-            "rows must have a number as classes, got '3' in row 0",
+            "rows must have a finite number > 0 as classes, got '3' in row 0",
         ),
         (
             lambda: draw_classes([{"rule": "fa", "seed": 0, "classes": None}]),
-            "rows must have a number as classes, got None in row 0",
+            "rows must have a finite number > 0 as classes, got None in row 0",
         ),
         (
             lambda: draw_classes([{"rule": "fa", "seed": 0, "classes": 3, "test_accuracy": "0.9"}]),
-            "rows must have a number as test_accuracy, got '0.9' in row 0",
+            "rows must have a finite number up to 1, None or NaN as test_accuracy, got '0.9' in row 0",
         ),
         (lambda: plot_drift(drift_rows(), "sdg", axes()), "method must be one of gd, sgd, got 'sdg'; did you mean"),
         (
@@ -171,6 +173,97 @@ def test_a_run_without_a_value_is_left_out_however_the_table_says_so(nothing):
 def test_a_table_that_is_none_is_refused(draw, words):
     with pytest.raises(ValueError, match=words):
         draw()
+
+
+DRAWN = {
+    "plot_drift": (drift_rows, lambda rows: plot_drift(rows, "gd", axes())),
+    "plot_classes": (class_rows, draw_classes),
+    "plot_accuracy_against_alignment": (class_rows, lambda rows: plot_accuracy_against_alignment(rows, axes())),
+    "plot_widths": (width_rows, lambda rows: plot_widths(rows, "linear", axes())),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "value", "allowed"),
+    [
+        *(("plot_drift", "step_size", value, "a finite number > 0") for value in (-1, 0, np.nan, np.inf, "1")),
+        ("plot_drift", "relative_drift", -0.1, "a finite number >= 0, None or NaN"),
+        ("plot_drift", "relative_drift", np.inf, "a finite number >= 0, None or NaN"),
+        ("plot_classes", "test_accuracy", 93.0, "a finite number up to 1, None or NaN"),
+        ("plot_classes", "test_accuracy", -np.inf, "a finite number up to 1, None or NaN"),
+        ("plot_accuracy_against_alignment", "cosine_update", -1.1, "a number from -1 to 1, None or NaN"),
+        ("plot_accuracy_against_alignment", "test_accuracy", 93.0, "a fraction from 0 to 1, None or NaN"),
+        ("plot_widths", "width", 0, "a finite number > 0"),
+        ("plot_widths", "noise", np.nan, "a fraction from 0 to 1"),
+        *(("plot_widths", "interpolates", value, "True or False") for value in ("False", None, 2)),
+        ("plot_widths", "test_error_minimum_norm", 12.0, "a fraction from 0 to 1, None or NaN"),
+    ],
+)
+def test_a_value_that_cannot_be_drawn_is_refused_and_none_of_its_neighbours(name, column, value, allowed):
+    make, draw = DRAWN[name]
+    rows = make()
+    draw(rows)
+    rows[3] = {**rows[3], column: value}
+    with pytest.raises(ValueError, match=f"^rows must have {allowed} as {column}, got {value!r} in row 3$"):
+        draw(rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        ("plot_drift", "relative_drift"),
+        ("plot_classes", "test_accuracy"),
+        ("plot_accuracy_against_alignment", "cosine_update"),
+        ("plot_widths", "test_error_minimum_norm"),
+        ("plot_widths", "interpolates"),
+    ],
+)
+def test_a_column_under_another_name_is_asked_for(name, column):
+    make, draw = DRAWN[name]
+    misspelt = column.replace("t", "", 1)
+    rows = [{misspelt if key == column else key: value for key, value in row.items()} for row in make()]
+    with pytest.raises(ValueError, match=rf"^rows must have the column {column}, got row.*; did you mean '{misspelt}'"):
+        draw(rows)
+
+
+@pytest.mark.parametrize("true", [True, np.True_, 1])
+def test_truth_is_whatever_a_table_has_for_it(true):
+    rows = [{**row, "interpolates": true} for row in width_rows()]
+    assert lines(plot_widths(rows, "linear", axes())).keys() == lines(DRAWN["plot_widths"][1](width_rows())).keys()
+
+
+def test_minimum_norm_errors_are_asked_for_of_linear_networks_only():
+    rows = [{key: value for key, value in row.items() if "minimum" not in key} for row in width_rows()]
+    assert list(lines(plot_widths(rows, "leaky_relu:0.2", axes()))) == ["fa, clean", "fa, noisy"]
+
+
+@pytest.mark.parametrize("draw", [draw for _, draw in DRAWN.values()])
+def test_what_is_no_table_is_refused(draw):
+    with pytest.raises(TypeError, match="rows must be a sequence of mappings of columns to values, got int"):
+        draw(3)
+
+
+@pytest.mark.parametrize(
+    ("draw", "make"),
+    [
+        (lambda rows, ax: plot_drift(rows, "gd", ax), drift_rows),
+        (lambda rows, ax: plot_classes(rows, "test_accuracy", ax, title="", ylabel=""), class_rows),
+        (plot_accuracy_against_alignment, class_rows),
+        (lambda rows, ax: plot_widths(rows, "linear", ax), width_rows),
+    ],
+)
+def test_a_figure_is_no_axes(draw, make):
+    with pytest.raises(TypeError, match="ax must be an Axes, got Figure"):
+        draw(make(), Figure())
+
+
+@pytest.mark.parametrize("name", ["conservation", "alignment"])
+def test_an_experiment_of_which_every_run_diverged_has_empty_figures(name):
+    rows = [{"kind": "drift", "method": "gd", "rule": "fa", "seed": 0, "step_size": 9.0, "classes": 2}]
+    for draw in experiment_figures(name, rows).values():
+        ax = draw(axes())
+        assert not ax.containers
+        assert not ax.lines
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,10 @@ SHEET = Sheet(
 )
 
 
-def printed(width: int, *, colour: bool = False) -> str:
+def printed(width: int, *, colour: bool = False, sheet: Sheet = SHEET) -> str:
     stream = io.StringIO()
     system = "standard" if colour else None
-    print_sheet(Console(file=stream, width=width, force_terminal=colour, color_system=system), SHEET)
+    print_sheet(Console(file=stream, width=width, force_terminal=colour, color_system=system), sheet)
     return stream.getvalue()
 
 
@@ -68,3 +68,11 @@ def test_colours_are_for_terminals_that_want_them(monkeypatch):
     assert "\x1b[32mholds" in printed(130, colour=True)
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b[32m" not in printed(130, colour=True)
+
+
+def test_a_table_that_just_fits_keeps_its_numbers_whole():
+    sheet = Sheet(("id", "verdict", "margin"), (("neuron-law", "not applicable", "-0.02601"),))
+    assert printed(35, sheet=sheet).startswith("neuron-law: verdict: not")
+    table = printed(36, sheet=sheet).splitlines()
+    assert [line.strip() for line in table[3:5]] == ["neuron-law   not          -0.02601", "applicable"]
+    assert max(map(len, table)) == 36
