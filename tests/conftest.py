@@ -14,6 +14,7 @@ from hypothesis import settings
 # one thread for each of pytest-xdist's processes, and for the commands they run; NumPy reads it as it is loaded
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+from fa_theory.cli import progress
 from fa_theory.model import backend_namespace
 
 # a shell lets what it starts with & ignore Ctrl-C, and the commands that tests interrupt would inherit that
@@ -24,6 +25,15 @@ settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("nightly", max_examples=3000, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_command_is_slow():
+    """Keep what commands print the same on a slow machine, where some would come to say how far they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(progress, "FIRST_LINE", 1e6)
+        yield
+
 
 NO_GPU = "no GPU device"
 

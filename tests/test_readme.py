@@ -5,6 +5,7 @@ import runpy
 import shlex
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -46,16 +47,17 @@ def test_the_example_of_a_rule_of_ones_own_passes(tmp_path, monkeypatch):
         test()
 
 
-def test_the_failure_that_is_shown_is_the_one_that_is_met():
+def test_the_failure_that_is_shown_is_the_one_that_is_met(monkeypatch):
     code = own_rule()["my_rule.py"]
-    wrong, right = {}, {}
-    exec(code.replace("(e @ B.T) * gate", "e @ B.T"), wrong)
-    exec(code, right)
+    module = ModuleType("my_rule")
+    monkeypatch.setitem(sys.modules, "my_rule", module)
     shown = re.search(r"```text\n(my_rule .*?)\n```", README, re.DOTALL)[1]
     pasted = shown.partition("NumPy code:\n")[2]
-    exec(pasted, right)  # the right rule passes there
+    exec(code, vars(module))
+    exec(pasted, {})  # the right rule passes there
+    exec(code.replace("(e @ B.T) * gate", "e @ B.T"), vars(module))
     with pytest.raises(AssertionError) as caught:
-        exec(pasted, wrong)
+        exec(pasted, {})
     assert str(caught.value) == shown
 
 

@@ -102,9 +102,10 @@ def sharpest_first(bounds: Iterable[Bound], time: float, method: str = "flow") -
     ['multi-output-decay', 'exponential-decay', 'descent']
     """
 
-    def place(bound: Bound) -> tuple[bool, bool, float]:
-        value = float(bound([time])[0]) + bound.floor if bound.applicable else 0.0
-        return not bound.applicable, bound.method != method, value
+    def place(bound: Bound) -> tuple[bool, bool, float, float]:
+        value = float(bound([time])[0]) if bound.applicable else 0.0
+        # where both vanish beside the floor, the smaller of two bounds on the excess is told by itself
+        return not bound.applicable, bound.method != method, value + bound.floor, value
 
     return sorted(bounds, key=place)
 

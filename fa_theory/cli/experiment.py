@@ -152,6 +152,8 @@ def experiment(
         raise typer.Exit(INTERRUPTED) from None
     show([_sheet(outcome.findings, form)], document(outcome, command), form, json_file)
     kept = f", {outcome.kept} cells kept from before" if outcome.kept else ""
+    if quick:
+        say(form, "--quick tries everything at sizes too small to judge by: its verdicts are no findings")
     say(form, f"{chosen.title}, {images.train.name}: table, figures and JSON in {folder}{kept}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -52,10 +53,18 @@ def instance_code(rule: UserRule, network: Network, problem: Problem, call: str)
         "import numpy as np",
         "import fa_theory as ft",
         f"from fa_theory.testing import {call.partition('(')[0]}",
+        *_import_of(rule),
         *(["from fractions import Fraction"] if "Fraction(" in code else []),
         *(["from flint import fmpq"] if "fmpq(" in code else []),
     ]
     return "\n".join([*imports, code])
+
+
+def _import_of(rule: UserRule) -> list[str]:
+    """Return the line that imports a rule, where one does: not of the session itself, nor of a function in another."""
+    home = getattr(rule.rule, "__module__", "__main__")
+    found = home != "__main__" and getattr(sys.modules.get(home), rule.name, None) is rule.rule
+    return [f"from {home} import {rule.name}"] if found else []
 
 
 def number_code(number: Any) -> str:

@@ -177,7 +177,9 @@ def _alignment_in_words(run: Trajectory) -> str:
         return "no update has a direction"
     failing = int(np.any([layer.fails for layer in layers], axis=0).sum())
     dominance = f"dominance fails at {failing}" if failing else "dominance holds at all"
-    return f"at least {np.nanmin(cosines):.3g}, {dominance} of {len(run.t)} times"
+    blank = int(np.isnan(cosines).any(axis=0).sum())
+    left_out = f"; not drawn at {blank}, where F is zero up to rounding" if blank else ""
+    return f"at least {np.nanmin(cosines):.3g}, {dominance} of {len(run.t)} times{left_out}"
 
 
 def _anchors(reports: Iterable[Report]) -> list[str]:

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
-from fa_theory.bounds import exponential_decay, exponential_decay_growth
+from fa_theory.bounds import exponential_decay, exponential_decay_growth, sharpest_first
 from fa_theory.model import Network, Problem
 from fa_theory.verification import assess_bound
 
@@ -133,3 +133,13 @@ def test_no_excess_loss_gives_zero():
     bound = exponential_decay_growth(network, Problem([[1.0]], [1.0]))
     assert bound.applicable
     assert bound([0.0, 1.0]).tolist() == [0.0, 0.0]
+
+
+def test_the_smallest_bound_on_the_excess_is_the_sharpest_even_where_all_vanish_beside_its_floor():
+    problem = Problem([[1.0], [1.0]], [0.0, 2e8])  # the least loss is 5e15, and floats there lie 1 apart
+    network = Network([[[1e-3]], [[2.0]]], "linear", [[[1.0]]])
+    plain, sharper = (calculate(network, problem) for calculate in (exponential_decay, exponential_decay_growth))
+    assert sharper([20.0])[0] < plain([20.0])[0] < 1e-9
+    assert plain.floor == sharper.floor > 4e15
+    for found in ([plain, sharper], [sharper, plain]):
+        assert sharpest_first(found, time=20.0) == [sharper, plain]

@@ -52,6 +52,7 @@ def test_table_figures_and_json_are_written(name, options, figures, tmp_path, ca
     assert (status, err) == (0, "")  # progress is for terminals
     assert "  The paper: " in printed
     assert "  Here: " in printed
+    assert "--quick tries everything at sizes too small to judge by" in printed
     expected = {f"{stem}.{ending}" for stem in figures for ending in ("svg", "png")}
     assert {each.name for each in out.iterdir()} == expected | {"cells", "table.csv", "experiment.json"}
     assert all((out / figure).stat().st_size > 1000 for figure in expected)
@@ -119,7 +120,10 @@ def test_digits_are_the_default_and_csv_holds_the_findings(tmp_path, capsys, mon
     rows = list(csv.DictReader(io.StringIO(printed, newline="")))
     assert [row["verdict"] for row in rows][::2] == ["agrees", "agrees"]
     assert "not known here" in rows[0]["the paper reports"]
-    assert err == "Conservation during training, digits (train): table, figures and JSON in experiment-conservation\n"
+    assert err.splitlines() == [
+        "--quick tries everything at sizes too small to judge by: its verdicts are no findings",
+        "Conservation during training, digits (train): table, figures and JSON in experiment-conservation",
+    ]
     written = {each.name for each in (tmp_path / "experiment-conservation").iterdir()}
     figures = {f"drift-{method}.{ending}" for method in ("gd", "sgd") for ending in ("svg", "png")}
     assert written == figures | {"cells", "table.csv", "experiment.json"}

@@ -95,7 +95,7 @@ def test_a_certificate_that_cannot_be_written_is_named_and_takes_nothing_else_aw
     ("arguments", "shown"),
     [
         (["theorems", "--json", FULL], "neuron-law"),
-        (["falsify", "matrix-law", "--drop", "linear activation", "--save-state", FULL], "linear activation"),
+        (["falsify", "matrix-law", "--drop", "linear activation", "--save-state", FULL], "matrix-law"),
         (["prove", "neuron-identity", "--latex", FULL, "--jobs", "1"], "neuron-identity"),
     ],
 )

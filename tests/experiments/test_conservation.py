@@ -127,6 +127,10 @@ def test_findings_tell_a_law_from_none_and_a_first_power_from_another(drift, exp
 def test_step_sizes_at_which_the_law_is_lost_do_not_count_for_the_exponent():
     rows = law_rows(lambda size: size if size < 0.1 else 100.0)
     assert exponents(rows) == {("fa", "gd"): pytest.approx(1.0)}
+    rows += [row | {"rule": "dfa"} for row in law_rows(lambda size: size if size < 0.05 else 100.0)]
+    (finding,) = (each for each in CONSERVATION.findings(rows, CONSERVATION.quick) if "proportional" in each.claim)
+    assert "exponents: fa gd 1.00; not fitted, for want of two step sizes" in finding.found
+    assert finding.found.endswith("drifts a little: dfa gd; criterion: all within 0.15 of 1")
 
 
 def test_diverging_runs_are_told_and_leave_findings_undecided():

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -49,7 +50,8 @@ def test_a_killed_worker_changes_nothing_and_a_lost_cluster_keeps_what_is_finish
                 scheduler.stdin.flush()
                 os.kill(int(scheduler.stdout.readline().split()[0]), signal.SIGKILL)
                 printed, said = process.communicate(timeout=120)
-            assert (process.returncode, said) == (0, "")
+            # on a slow machine it says how far it is
+            assert (process.returncode, re.sub(r"fa-theory: (at work|.* so far)\n", "", said)) == (0, "")
             assert f"completed   {COUNT}" in printed
             ft.sweep(GRID, plain, what="simulate", jobs=1)
             assert dataset(out) == dataset(plain)

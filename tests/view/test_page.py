@@ -8,13 +8,14 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from small_runs import small_run
 
 from fa_theory.cli import main
-from fa_theory.dynamics import OUTCOMES
-from fa_theory.model import Network, PotentialFeedback, save_state
+from fa_theory.dynamics import OUTCOMES, simulate
+from fa_theory.model import Network, PotentialFeedback, Problem, initialise, save_state
 from fa_theory.plots import COLUMN_WIDTH, print_style
 from fa_theory.statements import STATEMENTS
 from fa_theory.verification import VERDICTS, summarise
@@ -226,6 +227,17 @@ def test_a_legend_of_many_bounds_hides_none_and_leaves_them_room(reports, monkey
     ((lines, legend, curves),) = seen
     assert lines == 8
     assert 0.3 < curves < legend
+
+
+@pytest.mark.parametrize(
+    ("time", "words"), [(1.0, ""), (20.0, r"; not drawn at [3-6], where F is zero up to rounding")]
+)
+def test_the_caption_says_where_alignment_is_not_drawn(time, words):
+    X = np.random.default_rng(0).standard_normal((60, 4))
+    problem = Problem(X, X @ [0.5, -1.0, 0.0, 2.0] + 0.1)  # so that F ends as rounding, not as the smallest floats
+    run = simulate(initialise("aligned", (4, 10, 1), "linear", "fa", seed=0), problem, time=time, points=11)
+    told = page_module._alignment_in_words(run)
+    assert re.fullmatch(f"holds at all of 11 times{words}", told.partition("dominance ")[2])
 
 
 @pytest.mark.no_cover  # slow when traced; other pages walk the same branches
