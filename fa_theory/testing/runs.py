@@ -86,8 +86,11 @@ def states_along(
     def velocity(at: Host) -> Host:
         nonlocal undefined
         here = network.with_parameters(unflatten(at, parameters))
-        moved = np.asarray(flatten(rule.updates(here, problem.X, errors_of(here, problem))))
-        undefined = undefined or bool(np.all(abs(at) < BLOW_UP) and not np.isfinite(moved).all())
+        errors = errors_of(here, problem)
+        moved = np.asarray(flatten(rule.updates(here, problem.X, errors)))
+        # a rule that was given infinite errors, as by an exponential loss, is not to blame
+        given = np.all(abs(at) < BLOW_UP) and np.all(abs(errors) < BLOW_UP)
+        undefined = undefined or bool(given and not np.isfinite(moved).all())
         return moved
 
     def why() -> str:

@@ -29,12 +29,17 @@ def test_rules_with_a_potential_keep_the_neuron_law(drawn):
 
 
 @few
-@given(instances(activation="linear", biases=False, rule="adafa:2"))
+@given(instances(activation="linear", biases=False, rule="adafa:2", loss="squared"))
 def test_and_the_matrix_law_in_linear_networks(drawn):
     # where all feedback starts at zero, the law's terms can be rounding alone, which decides nothing
     assume(any(np.any(B) for B in drawn[0].matrices()))
     assert_conserved(feedback_alignment, "matrix-law", *drawn)
     assert_conserved(feedback_alignment, "projection-law", *drawn)
+
+
+def test_a_flow_that_leaves_the_floats_is_not_the_fault_of_a_rule_given_infinite_errors():
+    network = ft.Network([[[-3.0]], [[3.0]], [[3.0]]], "linear", [[[1.0]], [[1.0]]])  # exp(27) at the start
+    assert_conserved(feedback_alignment, "neuron-law", network, ft.Problem([[1.0]], [1.0], "exponential"))
 
 
 @few
