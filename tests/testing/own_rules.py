@@ -1,6 +1,10 @@
 """Learning rules as users write them, right and wrong ones, in whatever library their arrays are of."""
 
+import numpy as np
+import pytest
+
 import fa_theory as ft
+from fa_theory.testing import assert_bound, assert_conserved, assert_drift_identity, find_conserved
 
 
 def feedback_alignment(weights, X, e, feedback):
@@ -60,3 +64,19 @@ def pasted(error, **names):
     except AssertionError as again:
         return again
     raise RuntimeError(f"the pasted code passes:\n{code}")
+
+
+def rational(kind):
+    """Return an instance over the rationals."""
+    arrays = [[[1, 2]], [[3]], [[1]], [[1, -1], [0, 2]], [[1], [2]]]
+    W, V, B, X, Y = (np.array([[kind(v, 2) for v in row] for row in each], dtype=object) for each in arrays)
+    return ft.Network([W, V], "linear", [B]), ft.Problem(X, Y)
+
+
+ASSERTIONS = {
+    "conserved": lambda rule, **options: assert_conserved(rule, "neuron-law", *small(), **options),
+    "bound": lambda rule, **options: assert_bound(rule, "exponential-decay", *small(), **options),
+    "drift": lambda rule, **options: assert_drift_identity(rule, *small(), **options),
+    "find": lambda rule, **options: find_conserved(rule, (2, 2, 1), degree=1, **options),
+}
+every = pytest.mark.parametrize("assertion", ASSERTIONS.values(), ids=ASSERTIONS)
